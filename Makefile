@@ -1,0 +1,173 @@
+# childflow: one command tree, one network.
+#
+#   make              programs, in build/bin
+#   make demo         install what is missing, build, run a real command sandboxed, show what it did
+#   make check        install what is missing, build, run every test
+#   make install      PREFIX=/usr/local DESTDIR=      make uninstall
+#   make DEBUG=1      sanitizers; the sandbox names a forbidden call instead of only killing
+#   make lint         clang-tidy, cppcheck, mandoc, shellcheck
+#   make fuzz         run each fuzz target for FUZZ_SECONDS (60)
+#   make deps         install Debian packages that are missing (asks apt; root or sudo)
+#   make clean
+#
+# V=1 shows the commands.  Everything that is made goes to build/.
+
+VERSION    := 0.1.0
+PREFIX     ?= /usr/local
+LIBEXECDIR ?= $(PREFIX)/libexec/childflow
+MANDIR     ?= $(PREFIX)/share/man
+CC         ?= cc
+DEBUG      ?= 0
+FUZZ_SECONDS ?= 60
+
+PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor
+HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
+
+# What a program links is part of what it can do.  A short row is a good row.
+LIBS.cf-spawn    := libseccomp libmnl jansson
+LIBS.cf-netstack := libuv libseccomp
+LIBS.cf-dns      := libuv libcares libseccomp jansson
+LIBS.cf-proxy    := libuv libseccomp jansson
+LIBS.cf-capture  := libuv libseccomp
+LIBS.cf-doctor   := libseccomp jansson
+LIBS.shared      := libuv libseccomp jansson
+
+DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
+	libjansson-dev libmnl-dev check
+DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 iputils-ping bind9-dnsutils iperf3 openssl \
+	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
+	expect tshark traceroute procps
+DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
+
+ifeq ($(DEBUG),1)
+B       := build/debug
+MODE    := -O1 -DCF_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+else
+B       := build
+MODE    := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+endif
+Q       := $(if $(V),,@)
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wpointer-arith \
+	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror=implicit-function-declaration
+CPPFLAGS += -D_GNU_SOURCE -DCF_VERSION='"$(VERSION)"' -Ishared
+CFLAGS  += -std=c17 -g -fPIE -fno-strict-aliasing $(MODE) $(WARN)
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+
+objs  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+parts = $(filter-out $(B)/$(1)/main.o,$(call objs,$(1)))
+cflags = $(shell pkg-config --cflags $(LIBS.$(1)))
+libs   = $(shell pkg-config --libs $(LIBS.$(1)))
+
+.PHONY: all check check-unit check-sandbox check-net check-fuzz demo deps deps-missing fuzz lint \
+	install uninstall clean
+.DELETE_ON_ERROR:
+all: $(PROGS:%=$(B)/bin/%) $(B)/bin/childflow
+
+# ---- programs ----
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(call cflags,$(firstword $(subst /, ,$<))) -MMD -MP -c -o $@ $<
+
+$(B)/libcf.a: $(call objs,shared)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define PROG
+$(B)/bin/$(1): $(call objs,$(1)) $(B)/libcf.a
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  LINK    $$@")
+	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $(call objs,$(1)) $(B)/libcf.a $$(call libs,$(1))
+endef
+$(foreach p,$(PROGS),$(eval $(call PROG,$(p))))
+
+$(B)/bin/childflow: $(B)/bin/cf-spawn
+	$(Q)ln -sf cf-spawn $@
+
+# Where cf-spawn looks for the helpers is compiled in: a program in build/bin finds those
+# beside it, an installed one those in LIBEXECDIR.
+$(B)/cf-spawn/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
+$(B)/installed/paths.o: cf-spawn/paths.c Makefile FORCE
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DCF_LIBEXECDIR='"$(LIBEXECDIR)"' -c -o $@ $<
+$(B)/installed/cf-spawn: $(filter-out $(B)/cf-spawn/paths.o,$(call objs,cf-spawn)) $(B)/installed/paths.o $(B)/libcf.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call libs,cf-spawn)
+FORCE:
+
+install: all $(B)/installed/cf-spawn
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(B)/installed/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
+	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
+	for p in $(HELPERS); do \
+	    install -m 755 $(B)/bin/$$p $(DESTDIR)$(LIBEXECDIR)/$$p && \
+	    ln -sf $(LIBEXECDIR)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
+	for m in man/*.[1-9]; do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
+	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
+
+uninstall:
+	for p in $(PROGS) childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
+	for p in $(HELPERS); do rm -f $(DESTDIR)$(LIBEXECDIR)/$$p; done
+	-rmdir $(DESTDIR)$(LIBEXECDIR)
+	for m in man/*.[1-9]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	rm -f $(DESTDIR)$(MANDIR)/man1/childflow.1
+
+# ---- tests ----
+# tests/unit/PART/test_X.c and tests/sandbox/PART/test_X.c link all files of PART but its main.c.
+# tests/fuzz/PART/fuzz_X.c likewise, with tests/fuzz/corpus/X/ as its inputs.
+
+part = $(word 3,$(subst /, ,$(1)))
+TEST_SRC := $(wildcard tests/unit/*/test_*.c tests/sandbox/*/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/*/fuzz_*.c)
+TESTS    := $(TEST_SRC:%.c=$(B)/%)
+FUZZERS  := $(FUZZ_SRC:%.c=$(B)/%)
+
+define TEST
+$(B)/$(1): $(1).c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  TEST    $(1)")
+	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
+	    $$(call cflags,$(call part,$(1))) $$(shell pkg-config --cflags check) -o $$@ \
+	    $$(filter-out %.h,$$^) $$(shell pkg-config --libs check) $$(call libs,$(call part,$(1)))
+endef
+$(foreach t,$(TEST_SRC:%.c=%),$(eval $(call TEST,$(t))))
+
+# Without clang's libFuzzer a small driver runs the corpus and then mutations of it.
+define FUZZ
+$(B)/$(1): $(1).c tests/fuzz/driver.c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  FUZZ    $(1)")
+	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
+	    $$(call cflags,$(call part,$(1))) -o $$@ $$(filter-out %.h,$$^) $$(call libs,$(call part,$(1)))
+endef
+$(foreach t,$(FUZZ_SRC:%.c=%),$(eval $(call FUZZ,$(t))))
+
+check: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/run $(B)
+check-unit check-sandbox check-fuzz check-net: check-%: all tests
+	$(Q)tests/run $(B) $*
+.PHONY: tests
+tests: $(TESTS) $(FUZZERS)
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory DEBUG=1 tests
+	$(Q)tests/fuzz/run build/debug $(FUZZ_SECONDS)
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo/run $(B)/bin
+
+lint:
+	$(Q)tests/lint $(CPPFLAGS) $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
+
+deps:
+	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST)
+deps-lint:
+	$(Q)tests/deps $(DEPS_LINT)
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,191 @@
+/*
+ * child.c - the process that becomes the command.
+ *
+ * It makes its own namespaces, TUN, network and mounts, tells cf-spawn each step that
+ * matters (the TUN's descriptor; what failed), gives everything up that it needed for
+ * that, waits for the word that the helpers are ready, and executes the command.  If
+ * cf-spawn dies first, the wait ends and so does it: the command never runs without us.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "spawn.h"
+
+/* Send a report, with a descriptor or -1. */
+static void
+report(int fd, enum child_stage stage, const char *what, unsigned offloads, int pass_fd)
+{
+	struct child_report r = { .stage = stage, .err = errno, .offloads = offloads };
+	union {
+		char		buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr	align;
+	} control = { 0 };
+	struct iovec iov = { .iov_base = &r, .iov_len = sizeof(r) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cmsg;
+
+	if (what != NULL)
+		snprintf(r.what, sizeof(r.what), "%s", what);
+	if (pass_fd != -1) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control.buf);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &pass_fd, sizeof(int));
+	}
+	if (sendmsg(fd, &msg, MSG_NOSIGNAL) == -1)
+		_exit(STATUS_FAILED);
+}
+
+static _Noreturn void
+failed(int fd, const char *what)
+{
+	report(fd, CHILD_FAILED, what, 0, -1);
+	_exit(STATUS_FAILED);
+}
+
+/* Wait for cf-spawn's word. */
+static void
+wait_go_on(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	do {
+		n = recv(fd, &byte, 1, 0);
+	} while (n == -1 && errno == EINTR);
+	if (n != 1)
+		_exit(STATUS_FAILED);
+}
+
+static void
+namespaces_make(int fd, const struct conf *conf, const struct identity *id)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0)
+		failed(fd, "make user, mount and network namespaces");
+	if (id->privileged || conf->map_subids) {
+		report(fd, CHILD_NEEDS_MAP, NULL, 0, -1);
+		wait_go_on(fd);
+	} else if (idmap_self() != 0) {
+		failed(fd, "map our own user id");
+	}
+}
+
+static void
+network_make(int fd, const struct identity *id)
+{
+	const char *what;
+	unsigned offloads;
+	int tun_fd = tun_open(&offloads, &what);
+
+	if (tun_fd == -1)
+		failed(fd, what);
+	report(fd, CHILD_TUN, NULL, offloads, tun_fd);
+	close(tun_fd);
+	if (netlink_configure(&what) != 0)
+		failed(fd, what);
+	netlink_sysctls(id->gid);
+}
+
+/* After this the process is what the command will be. */
+static void
+powers_drop(int fd, const struct conf *conf, const struct identity *id)
+{
+	unsigned long long keep = conf->cap_net_raw ? 1ull << CAP_NET_RAW : 0;
+
+	/*
+	 * The bounding set stays: with no_new_privs it can give nothing, and without it
+	 * the kernel refuses to execute programs with file capabilities, such as ping(8).
+	 */
+	if (id->name != NULL)		/* keep must outlive the change of user */
+		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (identity_become(id) != 0)
+		failed(fd, "become the user that the command runs as");
+	if (identity_drop_caps(keep) != 0)
+		failed(fd, "drop capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		failed(fd, "set no_new_privs");
+	if (treefilter_load() != 0)
+		failed(fd, "load the system call filter of the tree");
+}
+
+static _Noreturn void
+child_main(int fd, const struct conf *conf, const struct identity *id, const struct texts *texts,
+    const sigset_t *mask)
+{
+	const char *what;
+
+	namespaces_make(fd, conf, id);
+	network_make(fd, id);
+	if (mounts_make(texts, &what) != 0)
+		failed(fd, what);
+	powers_drop(fd, conf, id);
+	wait_go_on(fd);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(conf->command[0], conf->command);
+	report(fd, CHILD_NO_EXEC, conf->command[0], 0, -1);
+	_exit(errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+}
+
+void
+child_start(struct child *child, const struct conf *conf, const struct identity *id,
+    const struct texts *texts, const sigset_t *mask)
+{
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) != 0)
+		fatal("cannot make a socket pair");
+	if ((child->pid = fork()) == -1)
+		fatal("cannot start a process");
+	if (child->pid == 0) {
+		close(fd[0]);
+		child_main(fd[1], conf, id, texts, mask);
+	}
+	close(fd[1]);
+	child->fd = fd[0];
+}
+
+int
+child_report_read(const struct child *child, struct child_report *r, int *tun_fd)
+{
+	union {
+		char		buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr	align;
+	} control;
+	struct iovec iov = { .iov_base = r, .iov_len = sizeof(*r) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	*tun_fd = -1;
+	do {
+		n = recvmsg(child->fd, &msg, MSG_CMSG_CLOEXEC);
+	} while (n == -1 && errno == EINTR);
+	if (n != (ssize_t)sizeof(*r))
+		return 0;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
+		memcpy(tun_fd, CMSG_DATA(cmsg), sizeof(int));
+	r->what[sizeof(r->what) - 1] = '\0';
+	return 1;
+}
+
+void
+child_go_on(const struct child *child)
+{
+	(void)!send(child->fd, "", 1, MSG_NOSIGNAL);
+}

@@ -1,0 +1,377 @@
+/*
+ * helpers.c - start the helpers and wire them to each other.
+ *
+ *	cf-spawn --control-- cf-netstack --dns-- cf-dns --dial-+
+ *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
+ *	                         +--capture-- cf-capture
+ *
+ * Every line is a socket pair.  A helper finds the channel to its client on standard
+ * input and output and all others under the numbers that its options name.  The dialler
+ * alone runs in the caller's network namespace; the others share one that has no
+ * interface up, made by a process (the jail's first, which becomes cf-netstack) that
+ * starts its siblings with CLONE_PARENT, so that all are our own children.
+ *
+ * What must stay true: a program is executed through the descriptor under which it was
+ * found, with the ids of the helpers and without a capability.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "spawn.h"
+
+#define ARGS_MAX	64
+#define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
+#define EXTRA_FDS_MAX	4
+#define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
+
+static const struct {
+	const char	*name;		/* in messages */
+	const char	*program;	/* in paths_libexec */
+	bool		 jailed;	/* in the empty namespace */
+} kinds[HELPER_KINDS] = {
+	[HELPER_NETSTACK] = { "cf-netstack",		"cf-netstack",	true },
+	[HELPER_DNS]	  = { "cf-dns",			"cf-dns",	true },
+	[HELPER_POLICY]   = { "cf-proxy (policy)",	"cf-proxy",	true },
+	[HELPER_CAPTURE]  = { "cf-capture",		"cf-capture",	true },
+	[HELPER_DIALLER]  = { "cf-proxy (dialler)",	"cf-proxy",	false },
+	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
+};
+
+/* One helper as it will be executed. */
+struct start {
+	enum helper_kind kind;
+	bool		 wanted;
+	int		 program_fd;
+	int		 in, out;	/* its standard input and output */
+	int		 extra[EXTRA_FDS_MAX];
+	unsigned	 nextra;
+	char		*argv[ARGS_MAX];
+	unsigned	 argc;
+};
+
+static int	program_fd[HELPER_KINDS];
+
+static bool
+kind_wanted(enum helper_kind kind, const struct conf *conf)
+{
+	switch (kind) {
+	case HELPER_CAPTURE:	return conf->capture_file != NULL;
+	case HELPER_SUMMARY:	return conf->summary;
+	default:		return true;
+	}
+}
+
+void
+helpers_find_programs(const struct conf *conf)
+{
+	char path[4096];
+
+	for (int k = 0; k < HELPER_KINDS; k++) {
+		program_fd[k] = -1;
+		if (!kind_wanted((enum helper_kind)k, conf))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", paths_libexec, kinds[k].program);
+		program_fd[k] = open(path, O_PATH | O_CLOEXEC);
+		if (program_fd[k] == -1)
+			fatal("cannot find the helper %s (install childflow again)", path);
+	}
+}
+
+/* ---- arguments ---- */
+
+static void
+arg(struct start *s, const char *text)
+{
+	if (s->argc == ARGS_MAX - 1)
+		fatalx("too many arguments for %s", kinds[s->kind].name);
+	if ((s->argv[s->argc++] = strdup(text)) == NULL)
+		fatal("cannot start %s", kinds[s->kind].name);
+}
+
+/* An option whose value is a descriptor that the helper inherits. */
+static void
+arg_fd(struct start *s, const char *option, int fd)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", FIRST_EXTRA_FD + s->nextra);
+	s->extra[s->nextra++] = fd;
+	arg(s, option);
+	arg(s, number);
+}
+
+static void
+pair(int fd[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+		fatal("cannot make a socket pair");
+}
+
+/* Is there a route to the IPv6 internet?  Asked of the routing table; nothing is sent. */
+static bool
+host_has_ipv6(void)
+{
+	const struct addr somewhere = { .family = 6, .port = 9, .ip = { 0x20, 0x01, 0x04, 0x60 } };
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&somewhere, &ss);
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool ok = fd != -1 && connect(fd, (struct sockaddr *)&ss, len) == 0;
+
+	if (fd != -1)
+		close(fd);
+	return ok;
+}
+
+static void
+args_resolvers(struct start *s, const struct texts *texts)
+{
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < texts->nresolvers; i++) {
+		arg(s, "--resolver");
+		arg(s, addr_str(&texts->resolvers[i], text));
+	}
+}
+
+/* Make all channels and arguments. */
+static void
+wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
+{
+	struct start *stack = &start[HELPER_NETSTACK], *dns = &start[HELPER_DNS],
+	    *policy = &start[HELPER_POLICY], *dialler = &start[HELPER_DIALLER],
+	    *capture = &start[HELPER_CAPTURE], *summary = &start[HELPER_SUMMARY];
+	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2];
+
+	for (int k = 0; k < HELPER_KINDS; k++) {
+		struct start *s = &start[k];
+
+		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
+		    .wanted = kind_wanted((enum helper_kind)k, conf) };
+		arg(s, kinds[k].program);
+		for (int v = 0; v < conf->verbose && v < 2 && k != HELPER_SUMMARY; v++)
+			arg(s, "-v");
+	}
+	pair(control);
+	pair(proxy);
+	pair(names);
+	pair(dial);
+	pair(dns_dial);
+	h->control_fd = control[0];
+	stack->in = stack->out = control[1];
+	arg_fd(stack, "--proxy-fd", proxy[0]);
+	arg_fd(stack, "--dns-fd", names[0]);
+
+	policy->in = policy->out = proxy[1];
+	arg(policy, "--policy");
+	arg_fd(policy, "--dial-fd", dial[0]);
+
+	dns->in = dns->out = names[1];
+	arg_fd(dns, "--dial-fd", dns_dial[0]);
+	args_resolvers(dns, texts);
+	if (conf->ndns > 0)
+		arg(dns, "--pinned");
+	if (!host_has_ipv6())
+		arg(dns, "--no-aaaa");
+
+	dialler->in = dialler->out = dial[1];
+	arg_fd(dialler, "--dns-fd", dns_dial[1]);
+	args_resolvers(dialler, texts);
+	if (conf->ndns > 0)
+		arg(dialler, "--resolvers-only");
+
+	if (capture->wanted) {
+		pair(packets);
+		arg_fd(stack, "--capture-fd", packets[0]);
+		capture->in = capture->out = packets[1];
+		arg_fd(capture, "--write-fd", conf->capture_fd);
+	}
+	h->facts_fd = -1;
+	if (summary->wanted) {
+		if (pipe2(log, O_CLOEXEC) != 0)
+			fatal("cannot make a pipe");
+		pair(facts);
+		arg_fd(policy, "--log-fd", log[1]);
+		arg_fd(dns, "--log-fd", fcntl(log[1], F_DUPFD_CLOEXEC, ABOVE_ALL));
+		arg(summary, "summary");
+		summary->in = log[0];
+		summary->out = STDERR_FILENO;
+		arg_fd(summary, "--facts-fd", facts[1]);
+		h->facts_fd = facts[0];
+	}
+}
+
+/* ---- processes ---- */
+
+static _Noreturn void
+start_failed(const struct start *s, const char *what)
+{
+	fatal("cannot %s %s", what, kinds[s->kind].name);
+}
+
+/* Deal the descriptors under the numbers that the arguments promise. */
+static void
+descriptors_deal(const struct start *s)
+{
+	int in = fcntl(s->in, F_DUPFD_CLOEXEC, ABOVE_ALL), out = fcntl(s->out, F_DUPFD_CLOEXEC, ABOVE_ALL);
+	int extra[EXTRA_FDS_MAX], program = fcntl(s->program_fd, F_DUPFD_CLOEXEC, ABOVE_ALL);
+
+	for (unsigned i = 0; i < s->nextra; i++)
+		extra[i] = fcntl(s->extra[i], F_DUPFD_CLOEXEC, ABOVE_ALL);
+	if (dup2(in, STDIN_FILENO) == -1 || dup2(out, STDOUT_FILENO) == -1 || program == -1)
+		start_failed(s, "give its channel to");
+	for (unsigned i = 0; i < s->nextra; i++)
+		if (dup2(extra[i], FIRST_EXTRA_FD + (int)i) == -1)
+			start_failed(s, "give its descriptors to");
+	((struct start *)s)->program_fd = program;
+}
+
+/* In the new process: become the helper. */
+static _Noreturn void
+become(const struct start *s)
+{
+	static char *no_environment[] = { NULL };
+	sigset_t none;
+
+	setpgid(0, 0);			/* a Ctrl-C is for the command */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	descriptors_deal(s);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || identity_bound_caps(0) != 0 ||
+	    identity_drop_caps(0) != 0)
+		start_failed(s, "take the powers from");
+	syscall(SYS_execveat, s->program_fd, "", s->argv, no_environment, AT_EMPTY_PATH);
+	start_failed(s, "execute");
+}
+
+/* fork(2), but the new process is a child of our parent. */
+static pid_t
+fork_sibling(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+}
+
+/* The jail's first process: make the empty namespace, start the others, become cf-netstack. */
+static _Noreturn void
+jail_main(const struct start *start, const struct identity *id, int report_fd)
+{
+	pid_t pids[HELPER_KINDS] = { 0 };
+
+	if (identity_become_helper(id) != 0)
+		fatal("cannot become the user that the helpers run as");
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0)
+		fatal("cannot make an empty network namespace for the helpers (try: cf-doctor)");
+	for (int k = 0; k < HELPER_KINDS; k++) {
+		if (k == HELPER_NETSTACK || !kinds[k].jailed || !start[k].wanted)
+			continue;
+		if ((pids[k] = fork_sibling()) == -1)
+			start_failed(&start[k], "start a process for");
+		if (pids[k] == 0)
+			become(&start[k]);
+	}
+	pids[HELPER_NETSTACK] = getpid();
+	if (write(report_fd, pids, sizeof(pids)) != (ssize_t)sizeof(pids))
+		_exit(STATUS_FAILED);
+	become(&start[HELPER_NETSTACK]);
+}
+
+static void
+jail_start(struct helpers *h, const struct start *start, const struct identity *id)
+{
+	pid_t pids[HELPER_KINDS], first;
+	int report[2];
+	ssize_t n;
+
+	if (pipe2(report, O_CLOEXEC) != 0)
+		fatal("cannot make a pipe");
+	if ((first = fork()) == -1)
+		fatal("cannot start a process");
+	if (first == 0)
+		jail_main(start, id, report[1]);
+	close(report[1]);
+	h->helper[HELPER_NETSTACK].pid = first;
+	do {
+		n = read(report[0], pids, sizeof(pids));
+	} while (n == -1 && errno == EINTR);
+	close(report[0]);
+	if (n != (ssize_t)sizeof(pids))
+		return;			/* it said why and is dead: the watch will find it */
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (kinds[k].jailed)
+			h->helper[k].pid = pids[k];
+}
+
+static void
+outside_start(struct helpers *h, const struct start *s, const struct identity *id)
+{
+	pid_t pid = fork();
+
+	if (pid == -1)
+		fatal("cannot start a process");
+	if (pid == 0) {
+		if (identity_become_helper(id) != 0)
+			fatal("cannot become the user that the helpers run as");
+		become(s);
+	}
+	h->helper[s->kind].pid = pid;
+}
+
+void
+helpers_start(struct helpers *h, const struct conf *conf, const struct identity *id,
+    const struct texts *texts)
+{
+	struct start start[HELPER_KINDS];
+
+	wire(start, h, conf, texts);
+	for (int k = 0; k < HELPER_KINDS; k++) {
+		h->helper[k] = (struct helper){ .name = kinds[k].name };
+		if (start[k].wanted && !kinds[k].jailed)
+			outside_start(h, &start[k], id);
+	}
+	jail_start(h, start, id);
+	for (int k = 0; k < HELPER_KINDS; k++) {
+		struct start *s = &start[k];
+
+		log_debug("started %s, pid %d", kinds[k].name, (int)h->helper[k].pid);
+		for (unsigned i = 0; i < s->argc; i++)
+			free(s->argv[i]);
+		if (!s->wanted)
+			continue;
+		for (unsigned i = 0; i < s->nextra; i++)
+			close(s->extra[i]);
+		if (s->in > STDERR_FILENO)
+			close(s->in);
+		close(s->program_fd);
+	}
+}
+
+struct helper *
+helpers_find(struct helpers *h, pid_t pid)
+{
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (h->helper[k].pid == pid && !h->helper[k].ended)
+			return &h->helper[k];
+	return NULL;
+}
+
+void
+helpers_kill(struct helpers *h)
+{
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (h->helper[k].pid > 0 && !h->helper[k].ended)
+			kill(h->helper[k].pid, SIGKILL);
+}

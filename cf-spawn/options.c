@@ -1,0 +1,189 @@
+/*
+ * options.c - the command line, as one table.
+ *
+ * A row is an option's letter, name, value and help line, and the function that takes it
+ * into struct conf.  The names are childflow's where it has the option.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "inside.h"
+#include "log.h"
+#include "spawn.h"
+
+static const struct cli cli;
+
+static bool
+set_dns(void *conf, const char *arg, char *why)
+{
+	struct conf *c = conf;
+
+	if (c->ndns == RESOLVERS_MAX) {
+		snprintf(why, CLI_WHY_LEN, "at most %d are used", RESOLVERS_MAX);
+		return false;
+	}
+	if (!addr_parse(arg, INSIDE_DNS_PORT, &c->dns[c->ndns])) {
+		snprintf(why, CLI_WHY_LEN,
+		    "not an address (write 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or "
+		    "[2001:db8::53]:5353)");
+		return false;
+	}
+	c->ndns++;
+	return true;
+}
+
+static bool
+set_status_fd(void *conf, const char *arg, char *why)
+{
+	struct conf *c = conf;
+	long fd;
+
+	if (!cli_number(arg, 0, 1 << 20, &fd, why))
+		return false;
+	if (fcntl((int)fd, F_GETFD) == -1) {
+		snprintf(why, CLI_WHY_LEN, "descriptor %ld is not open (write %ld>FILE)", fd, fd);
+		return false;
+	}
+	c->status_fd = (int)fd;
+	return true;
+}
+
+#define SWITCH(field)							\
+static bool								\
+set_##field(void *conf, const char *arg, char *why)			\
+{									\
+	(void)arg, (void)why;						\
+	((struct conf *)conf)->field = true;				\
+	return true;							\
+}
+#define TEXT(field)							\
+static bool								\
+set_##field(void *conf, const char *arg, char *why)			\
+{									\
+	if (*arg == '\0') {						\
+		snprintf(why, CLI_WHY_LEN, "the value is empty");	\
+		return false;						\
+	}								\
+	((struct conf *)conf)->field = arg;				\
+	return true;							\
+}
+SWITCH(run_as_root)
+SWITCH(map_subids)
+SWITCH(cap_net_raw)
+SWITCH(wait_tree)
+SWITCH(summary)
+SWITCH(check_only)
+TEXT(hosts_file)
+TEXT(capture_file)
+TEXT(user)
+#undef SWITCH
+#undef TEXT
+
+static bool
+set_verbose(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct conf *)conf)->verbose++;
+	return true;
+}
+
+/* Accepted for childflow's sake: what it names is what there is. */
+static bool
+set_backend(void *conf, const char *arg, char *why)
+{
+	(void)conf;
+	if (strcmp(arg, "rootless-internal") == 0)
+		return true;
+	snprintf(why, CLI_WHY_LEN, "there is only rootless-internal");
+	return false;
+}
+
+static bool
+refuse_root(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg;
+	snprintf(why, CLI_WHY_LEN, "there is no rootful backend in this version; "
+	    "leave the option out (no root is needed)");
+	return false;
+}
+
+static bool
+show_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&cli);
+	exit(fflush(stdout) == 0 ? 0 : STATUS_FAILED);
+}
+
+static bool
+show_version(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_version(&cli);
+	exit(fflush(stdout) == 0 ? 0 : STATUS_FAILED);
+}
+
+static const struct cli_option options[] = {
+	{ 'd', "dns",		"ADDR[:PORT]",	set_dns,
+	  "ask this resolver instead of the system's (repeatable)" },
+	{ 0,   "hosts-file",	"FILE",		set_hosts_file,
+	  "names of FILE come before those of /etc/hosts" },
+	{ 'c', "capture",	"FILE",		set_capture_file,
+	  "write the tree's packets to FILE (pcapng)" },
+	{ 0,   "summary",	NULL,		set_summary,
+	  "say at the end what the run did (stderr)" },
+	{ 0,   "status-fd",	"N",		set_status_fd,
+	  "write start, end and reason to descriptor N (JSON lines)" },
+	{ 0,   "wait",		NULL,		set_wait_tree,
+	  "wait for the whole tree, not only for the command" },
+	{ 0,   "user",		"NAME",		set_user,
+	  "as root: run the command as NAME" },
+	{ 0,   "run-as-root",	NULL,		set_run_as_root,
+	  "as root: let the command stay uid 0 (without capabilities)" },
+	{ 0,   "map-subids",	NULL,		set_map_subids,
+	  "map the subordinate ids too (uses newuidmap, newgidmap)" },
+	{ 0,   "cap-net-raw",	NULL,		set_cap_net_raw,
+	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)" },
+	{ 'n', "check",		NULL,		set_check_only,
+	  "check options and files, and stop; nothing is started" },
+	{ 'v', "verbose",	NULL,		set_verbose,
+	  "say what happens on stderr; twice: also how" },
+	{ 'h', "help",		NULL,		show_help,	"this text" },
+	{ 'V', "version",	NULL,		show_version,	"the version" },
+	{ 0,   "network-backend", "NAME",	set_backend,	NULL },
+	{ 0,   "root",		NULL,		refuse_root,	NULL },
+	{ 'i', "iface",		"NAME",		refuse_root,	NULL },
+	{ 0 }
+};
+
+static const struct cli cli = {
+	.name = "cf-spawn",
+	.usage = "[options] [--] COMMAND [ARG ...]",
+	.about = "Run COMMAND and its children on a network of their own; nothing else changes.",
+	.options = options,
+};
+
+void
+options_parse(struct conf *conf, int argc, char **argv)
+{
+	const char *debug = getenv("CHILDFLOW_DEBUG");
+	int at;
+
+	conf->status_fd = -1;
+	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
+	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
+		conf->verbose = 2;
+	at = cli_parse(&cli, conf, argc, argv, STATUS_FAILED);
+	conf->command = argv + at;
+	if (conf->command[0] == NULL)
+		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
+	if (conf->user != NULL && conf->run_as_root)
+		fatalx("--user and --run-as-root exclude each other: leave one out");
+	log_init("cf-spawn", conf->verbose);
+}

@@ -1,0 +1,189 @@
+/*
+ * spawn.h - what cf-spawn's own files share.
+ *
+ * struct conf is what the user asked for; it is filled by options.c and constant from
+ * then on.  Everything else lives in struct run (run.c) or in the file that needs it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_SPAWN_H
+#define CF_SPAWN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "addr.h"
+
+/* Exit statuses that are ours; 128+N is "the command died of signal N". */
+#define STATUS_FAILED		125
+#define STATUS_NOT_EXECUTABLE	126
+#define STATUS_NOT_FOUND	127
+
+#define RESOLVERS_MAX		16
+
+struct conf {
+	char		**command;	/* argv of the command */
+	struct addr	 dns[RESOLVERS_MAX];	/* -d */
+	size_t		 ndns;
+	const char	*hosts_file;
+	const char	*capture_file;
+	int		 capture_fd;	/* opened by run.c; -1: none */
+	const char	*user;
+	bool		 run_as_root;
+	bool		 map_subids;
+	bool		 cap_net_raw;
+	bool		 wait_tree;
+	bool		 summary;
+	bool		 check_only;
+	int		 status_fd;	/* -1: none */
+	int		 verbose;
+};
+
+/* options.c: ends the process with 125 on anything that is not understood. */
+void	options_parse(struct conf *, int argc, char **argv);
+
+/* paths.c: the only place where the helpers are looked for. */
+extern const char	paths_libexec[];
+
+/* ---- identity.c: as whom the command and the helpers run ---- */
+
+struct identity {
+	bool		 privileged;	/* we are root here and must step down */
+	uid_t		 uid;		/* of the command */
+	gid_t		 gid;
+	const char	*name;		/* set: switch to it, with its groups */
+	const char	*home, *shell;
+	uid_t		 helper_uid;	/* of the helpers, where privileged */
+	gid_t		 helper_gid;
+	bool		 helper_switch;
+};
+
+void	identity_find(struct identity *, const struct conf *);
+/* In the command's process: become it; -1 and errno. */
+int	identity_become(const struct identity *);
+/* In a helper's process, before exec; -1 and errno. */
+int	identity_become_helper(const struct identity *);
+/*
+ * Before the change of user: nothing but keep (bits) in the bounding set.  After it: nothing
+ * but keep in any other set, and keep survives exec.  -1 and errno.
+ */
+int	identity_bound_caps(unsigned long long keep);
+int	identity_drop_caps(unsigned long long keep);
+
+/* ---- idmap.c: the user namespace's maps ---- */
+
+/* In the process itself: map its own uid and gid to themselves; -1 and errno. */
+int	idmap_self(void);
+/*
+ * From outside, for pid: every id that exists here to itself (privileged), or ours and our
+ * subordinate ids with newuidmap(1) and newgidmap(1).  NULL, or why not.
+ */
+const char	*idmap_write(pid_t pid, bool privileged);
+
+/* ---- tun.c, netlink.c: the child's network, made inside its namespace ---- */
+
+/* The TUN device as a descriptor, with the offloads that were granted; -1, errno and *what. */
+int	tun_open(unsigned *offloads, const char **what);
+/* Addresses, routes, everything up; -1, errno and *what. */
+int	netlink_configure(const char **what);
+/* Best effort: what this netns needs changed in /proc/sys/net. */
+void	netlink_sysctls(gid_t gid);
+
+/* ---- resolv.c, hosts.c: the texts that stand in for the host's files ---- */
+
+#define RESOLV_CONF	"/etc/resolv.conf"
+#define HOSTS_FILE	"/etc/hosts"
+
+struct texts {
+	char		*resolv;	/* the tree's resolv.conf; NULL: the host has none */
+	char		*hosts;		/* the tree's hosts file; NULL: the host's stays */
+	struct addr	 resolvers[RESOLVERS_MAX];	/* of the host, or -d */
+	size_t		 nresolvers;
+};
+
+/* Reads both; ends the process where a file that was named cannot be used. */
+void	texts_read(struct texts *, const struct conf *);
+/* Pure parts.  resolv_parse returns false when memory is out. */
+bool	resolv_parse(const char *text, struct texts *);
+char	*hosts_merge(const char *extra, const char *host, char *why, size_t whylen);
+
+/* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
+int	mounts_make(const struct texts *, const char **what);
+
+/* treefilter.c: the filter that the command and all its children live under; -1, errno. */
+int	treefilter_load(void);
+
+/* ---- child.c: the process that becomes the command ---- */
+
+enum child_stage {		/* what the child tells us, in this order */
+	CHILD_NEEDS_MAP = 1,	/* only where idmap_write is wanted */
+	CHILD_TUN,		/* with the TUN's descriptor */
+	CHILD_FAILED,		/* set-up failed: what, errno */
+	CHILD_NO_EXEC		/* the command cannot be executed: errno */
+};
+
+struct child_report {
+	int		stage;
+	int		err;
+	unsigned	offloads;
+	char		what[160];
+};
+
+struct child {
+	pid_t		pid;
+	int		fd;	/* reports come in; a byte out lets it go on; EOF: it has exec'ed */
+};
+
+/* mask: the signal mask that the command gets, as our caller had it. */
+void	child_start(struct child *, const struct conf *, const struct identity *,
+	    const struct texts *, const sigset_t *mask);
+/*
+ * The next report.  1: *r is filled, *tun_fd is the TUN or -1.  0: the child has closed
+ * its end: it runs the command, or it is dead.
+ */
+int	child_report_read(const struct child *, struct child_report *r, int *tun_fd);
+void	child_go_on(const struct child *);
+
+/* ---- helpers.c: start, wire and watch ---- */
+
+enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
+    HELPER_SUMMARY, HELPER_KINDS };
+
+struct helper {
+	const char	*name;		/* as messages say it */
+	pid_t		 pid;		/* 0: not running */
+	bool		 ended;
+	int		 code, status;	/* as waitid has it: si_code and si_status */
+};
+
+struct helpers {
+	struct helper	 helper[HELPER_KINDS];
+	int		 control_fd;	/* cf-netstack's channel */
+	int		 facts_fd;	/* what cf-doctor summary cannot know; -1: no summary */
+};
+
+/* Starts all that this run needs; ends the process where one cannot be started. */
+void	helpers_start(struct helpers *, const struct conf *, const struct identity *,
+	    const struct texts *);
+/* Before anything is started: is each helper's program there?  Ends the process if not. */
+void	helpers_find_programs(const struct conf *);
+/* The helper with this pid, or NULL. */
+struct helper	*helpers_find(struct helpers *, pid_t);
+/* Kill those that still run. */
+void	helpers_kill(struct helpers *);
+
+/* ---- run.c: from the first process to the status ---- */
+
+/* Does all of it; returns the status to exit with. */
+int	run(struct conf *);
+
+/* ---- status.c: --status-fd, and the facts for the summary ---- */
+
+void	status_started(int fd, pid_t pid);
+void	status_exit(int fd, int code, const char *reason, const char *detail);
+void	status_facts(int fd, const struct conf *, int code, const char *reason,
+	    long duration_ms);
+
+#endif

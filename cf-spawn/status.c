@@ -1,0 +1,81 @@
+/*
+ * status.c - what scripts and the summary are told: JSON, one object a line.
+ *
+ * An exit status of 0 to 255 cannot be told from the command's own; --status-fd can:
+ *   {"event":"started","pid":N}
+ *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper",...}
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "event.h"
+#include "log.h"
+#include "spawn.h"
+
+/* Write an object (taken over) as one line. */
+static void
+line_write(int fd, json_t *o)
+{
+	char *text = json_dumps(o, JSON_COMPACT), *p = text;
+	size_t left = text != NULL ? strlen(text) : 0;
+	ssize_t n;
+
+	json_decref(o);
+	if (text == NULL)
+		return;
+	p[left++] = '\n';		/* in place of the terminating zero */
+	while (left > 0) {
+		n = write(fd, p, left);
+		if (n == -1 && errno != EINTR) {
+			log_warn("cannot write the status to descriptor %d", fd);
+			break;
+		}
+		if (n > 0) {
+			p += n;
+			left -= (size_t)n;
+		}
+	}
+	free(text);
+}
+
+void
+status_started(int fd, pid_t pid)
+{
+	if (fd != -1)
+		line_write(fd, json_pack("{s:s,s:i}", "event", "started", "pid", (int)pid));
+}
+
+void
+status_exit(int fd, int code, const char *reason, const char *detail)
+{
+	json_t *o;
+
+	if (fd == -1)
+		return;
+	o = json_pack("{s:s,s:i,s:s}", "event", "exit", "code", code, "reason", reason);
+	if (detail != NULL)
+		json_object_set_new(o, "detail", event_text(detail, strlen(detail)));
+	line_write(fd, o);
+}
+
+void
+status_facts(int fd, const struct conf *conf, int code, const char *reason, long duration_ms)
+{
+	json_t *command = json_array(), *o;
+
+	for (char **arg = conf->command; *arg != NULL; arg++)
+		json_array_append_new(command, event_text(*arg, strlen(*arg)));
+	o = json_pack("{s:s,s:o,s:[],s:i,s:s,s:I}", "backend", "rootless-internal",
+	    "command", command, "sandbox_controls", "exit_code", code, "reason", reason,
+	    "duration_ms", (json_int_t)duration_ms);
+	if (conf->capture_file != NULL)
+		json_object_set_new(o, "capture", json_pack("{s:s,s:s,s:s,s:o}",
+		    "status", "enabled", "requested", "child", "effective", "child",
+		    "output", event_text(conf->capture_file, strlen(conf->capture_file))));
+	line_write(fd, o);
+}

@@ -1,0 +1,143 @@
+/*
+ * chan_uv.c - see chan_uv.h.
+ *
+ * One uv_poll a descriptor, and a prepare handle: libuv runs it each turn just before
+ * it sleeps, which is when the gathered output is written.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "chan_uv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct chan_uv {
+	struct chan	*chan;
+	uv_poll_t	 in, out;	/* out is unused where both are one descriptor */
+	uv_prepare_t	 flush;
+	void		 (*on_end)(struct chan *, const char *);
+	int		 in_events;	/* what `in` is started with */
+	bool		 paused, full, ended;
+};
+
+static void	on_in(uv_poll_t *, int, int);
+static void	on_out(uv_poll_t *, int, int);
+
+static bool
+one_fd(const struct chan_uv *u)
+{
+	return chan_rfd(u->chan) == chan_wfd(u->chan);
+}
+
+/* Make the polls match what we wait for. */
+static void
+watch(struct chan_uv *u)
+{
+	int want = (u->paused ? 0 : UV_READABLE) | (u->full && one_fd(u) ? UV_WRITABLE : 0);
+
+	if (want != u->in_events) {
+		u->in_events = want;
+		if (want == 0)
+			uv_poll_stop(&u->in);
+		else
+			uv_poll_start(&u->in, want, on_in);
+	}
+	if (!one_fd(u)) {
+		if (u->full && !uv_is_active((uv_handle_t *)&u->out))
+			uv_poll_start(&u->out, UV_WRITABLE, on_out);
+		else if (!u->full && uv_is_active((uv_handle_t *)&u->out))
+			uv_poll_stop(&u->out);
+	}
+}
+
+static void
+end(struct chan_uv *u, const char *why)
+{
+	if (u->ended)
+		return;
+	u->ended = true;
+	uv_prepare_stop(&u->flush);
+	uv_poll_stop(&u->in);
+	if (!one_fd(u))
+		uv_poll_stop(&u->out);
+	u->on_end(u->chan, why);
+}
+
+static void
+flush(struct chan_uv *u)
+{
+	int rc;
+
+	if (u->ended)
+		return;
+	rc = chan_flush(u->chan);
+	if (rc < 0) {
+		end(u, chan_why(u->chan));
+		return;
+	}
+	u->full = rc == 1;
+	watch(u);
+}
+
+static void
+on_flush(uv_prepare_t *h)
+{
+	struct chan_uv *u = h->data;
+
+	if (chan_backlog(u->chan) > 0 || chan_why(u->chan) != NULL)
+		flush(u);
+}
+
+static void
+on_in(uv_poll_t *h, int status, int events)
+{
+	struct chan_uv *u = h->data;
+	int rc;
+
+	if (events & UV_WRITABLE)
+		flush(u);
+	if (u->ended || u->paused || (status == 0 && (events & UV_READABLE) == 0))
+		return;
+	rc = chan_read(u->chan);
+	if (rc <= 0)
+		end(u, rc == 0 ? NULL : chan_why(u->chan));
+}
+
+static void
+on_out(uv_poll_t *h, int status, int events)
+{
+	(void)status, (void)events;
+	flush(h->data);
+}
+
+struct chan_uv *
+chan_uv_start(uv_loop_t *loop, struct chan *c, void (*on_end)(struct chan *, const char *))
+{
+	struct chan_uv *u = calloc(1, sizeof(*u));
+	int rc;
+
+	if (u == NULL)
+		return NULL;
+	u->chan = c;
+	u->on_end = on_end;
+	u->in.data = u->out.data = u->flush.data = u;
+	if ((rc = uv_poll_init(loop, &u->in, chan_rfd(c))) != 0 ||
+	    (!one_fd(u) && (rc = uv_poll_init(loop, &u->out, chan_wfd(c))) != 0) ||
+	    (rc = uv_prepare_init(loop, &u->flush)) != 0) {
+		errno = -rc;
+		free(u);
+		return NULL;
+	}
+	uv_prepare_start(&u->flush, on_flush);
+	uv_unref((uv_handle_t *)&u->flush);
+	watch(u);
+	return u;
+}
+
+void
+chan_uv_pause(struct chan_uv *u, bool paused)
+{
+	u->paused = paused;
+	if (!u->ended)
+		watch(u);
+}

@@ -1,0 +1,50 @@
+/*
+ * cli.h - the command line of a program as one table.
+ *
+ * The table makes the parser and --help, so the two cannot differ.  Parsing stops at the
+ * first word that is no option, as env(1) and nice(1) do.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_CLI_H
+#define CF_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CLI_WHY_LEN	256
+
+/*
+ * Take an option: arg is its value (NULL for a switch), conf the caller's struct.
+ * false and a reason in why (CLI_WHY_LEN bytes) when the value is not usable.
+ */
+typedef bool	(*cli_set)(void *conf, const char *arg, char *why);
+
+struct cli_option {
+	char		 letter;	/* 0: only a long name */
+	const char	*name;		/* long name without dashes; NULL ends the table */
+	const char	*value;		/* what --help calls the value; NULL: a switch */
+	cli_set		 set;
+	const char	*help;		/* one line; NULL: hidden from --help */
+};
+
+struct cli {
+	const char	*name;		/* of the program */
+	const char	*usage;		/* what follows the name: "[options] -- CMD [ARG ...]" */
+	const char	*about;		/* one sentence */
+	const struct cli_option	*options;
+};
+
+/*
+ * Returns the index of the first operand.  A bad option prints one line and ends the
+ * process with usage_status.  -h/--help and -V/--version are not special: rows call
+ * cli_help() and cli_version().
+ */
+int	cli_parse(const struct cli *, void *conf, int argc, char **argv, int usage_status);
+void	cli_help(const struct cli *);		/* on stdout */
+void	cli_version(const struct cli *);	/* on stdout */
+
+/* Parts that rows share. */
+bool	cli_number(const char *arg, long least, long most, long *out, char *why);
+
+#endif

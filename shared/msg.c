@@ -1,0 +1,282 @@
+/*
+ * msg.c - the message table a second time, as data, and its bodies as bytes.
+ *
+ * Pure: bytes and structs, no descriptors, no log.  The lengths in MSG_TABLE are the
+ * sums of what put() writes; a unit test holds every row against its pair.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "msg.h"
+
+#include <netinet/in.h>
+
+#define MSG_ROW(name, no, from, to, body, tail, fds)	\
+	{ #name, (no), (fds), (from), (to), (body), (body) + (tail) },
+const struct msg_rule msg_rules[] = { MSG_TABLE(MSG_ROW) };
+#undef MSG_ROW
+const size_t msg_nrules = sizeof(msg_rules) / sizeof(msg_rules[0]);
+
+static const struct {
+	enum role	 role;
+	const char	*name;
+} role_names[] = {
+	{ R_SPAWN,	"cf-spawn" },
+	{ R_STACK,	"cf-netstack" },
+	{ R_DNS,	"cf-dns" },
+	{ R_PROXY,	"cf-proxy" },
+	{ R_DIAL,	"cf-proxy dialler" },
+	{ R_CAPTURE,	"cf-capture" },
+};
+
+const char *
+role_name(enum role role)
+{
+	for (size_t i = 0; i < sizeof(role_names) / sizeof(role_names[0]); i++)
+		if (role_names[i].role == role)
+			return role_names[i].name;
+	return "an unknown role";
+}
+
+const struct msg_rule *
+msg_rule(uint32_t type)
+{
+	for (size_t i = 0; i < msg_nrules; i++)
+		if (msg_rules[i].type == type)
+			return &msg_rules[i];
+	return NULL;
+}
+
+const char *
+msg_check(uint32_t type, uint32_t len, uint32_t nfds, enum role from, enum role to)
+{
+	const struct msg_rule *rule = msg_rule(type);
+
+	if (rule == NULL)
+		return "unknown message type";
+	if ((rule->from & (uint32_t)from) == 0 || (rule->to & (uint32_t)to) == 0)
+		return "wrong direction";
+	if (len < rule->min || len > rule->max)
+		return "bad length";
+	if (nfds > rule->fds)
+		return "unexpected descriptor";
+	return NULL;
+}
+
+/* An address on the wire: family, 0, port, 16 bytes. */
+static void
+addr_put(struct wr *w, const struct addr *a)
+{
+	wr_u8(w, a->family);
+	wr_u8(w, 0);
+	wr_le16(w, a->port);
+	wr_bytes(w, a->ip, sizeof(a->ip));
+}
+
+static bool
+addr_get(struct rd *r, struct addr *a)
+{
+	a->family = rd_u8(r);
+	(void)rd_u8(r);
+	a->port = rd_le16(r);
+	rd_bytes(r, a->ip, sizeof(a->ip));
+	if (a->family == 4)		/* so that equal addresses are equal bytes */
+		for (size_t i = 4; i < sizeof(a->ip); i++)
+			a->ip[i] = 0;
+	return a->family == 0 || a->family == 4 || a->family == 6;
+}
+
+static bool
+proto_known(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP ||
+	    proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+void
+msg_hello_put(struct wr *w, const struct msg_hello *m)
+{
+	wr_le16(w, m->version);
+	wr_le16(w, (uint16_t)m->role);
+	wr_le32(w, m->caps);
+}
+
+bool
+msg_hello_get(struct rd *r, struct msg_hello *m)
+{
+	m->version = rd_le16(r);
+	m->role = (enum role)rd_le16(r);
+	m->caps = rd_le32(r);
+	return !r->bad;
+}
+
+void
+msg_query_put(struct wr *w, const struct msg_query *m)
+{
+	wr_u8(w, m->transport);
+	wr_bytes(w, "\0\0\0", 3);
+	addr_put(w, &m->src);
+	addr_put(w, &m->server);
+}
+
+bool
+msg_query_get(struct rd *r, struct msg_query *m)
+{
+	bool src, server;
+
+	m->transport = rd_u8(r);
+	(void)rd_take(r, 3);
+	src = addr_get(r, &m->src);
+	server = addr_get(r, &m->server);
+	return !r->bad && src && server && m->server.family != 0 &&
+	    (m->transport == IPPROTO_UDP || m->transport == IPPROTO_TCP);
+}
+
+void
+msg_open_put(struct wr *w, const struct msg_open *m)
+{
+	wr_u8(w, m->proto);
+	wr_u8(w, m->hop_limit);
+	wr_u8(w, m->tclass);
+	wr_u8(w, m->df);
+	addr_put(w, &m->src);
+	addr_put(w, &m->dst);
+}
+
+bool
+msg_open_get(struct rd *r, struct msg_open *m)
+{
+	uint8_t df;
+	bool src, dst;
+
+	m->proto = rd_u8(r);
+	m->hop_limit = rd_u8(r);
+	m->tclass = rd_u8(r);
+	df = rd_u8(r);
+	m->df = df != 0;
+	src = addr_get(r, &m->src);
+	dst = addr_get(r, &m->dst);
+	return !r->bad && df <= 1 && src && dst && proto_known(m->proto) &&
+	    m->dst.family != 0 && m->src.family == m->dst.family;
+}
+
+void
+msg_opened_put(struct wr *w, const struct msg_opened *m)
+{
+	addr_put(w, &m->local);
+}
+
+bool
+msg_opened_get(struct rd *r, struct msg_opened *m)
+{
+	return addr_get(r, &m->local) && !r->bad;
+}
+
+void
+msg_refused_put(struct wr *w, const struct msg_refused *m)
+{
+	wr_u8(w, (uint8_t)m->why);
+	wr_u8(w, m->icmp_type);
+	wr_u8(w, m->icmp_code);
+	wr_u8(w, 0);
+	wr_le32(w, m->err);
+	wr_le32(w, m->mtu);
+	addr_put(w, &m->offender);
+}
+
+bool
+msg_refused_get(struct rd *r, struct msg_refused *m)
+{
+	bool offender;
+
+	m->why = (enum refusal)rd_u8(r);
+	m->icmp_type = rd_u8(r);
+	m->icmp_code = rd_u8(r);
+	(void)rd_u8(r);
+	m->err = rd_le32(r);
+	m->mtu = rd_le32(r);
+	offender = addr_get(r, &m->offender);
+	return !r->bad && offender && m->why >= REFUSED_POLICY && m->why <= REFUSED_LIMIT;
+}
+
+void
+msg_close_put(struct wr *w, const struct msg_close *m)
+{
+	wr_le32(w, (uint32_t)m->reason);
+	wr_le64(w, m->up_bytes);
+	wr_le64(w, m->down_bytes);
+	wr_le64(w, m->up_packets);
+	wr_le64(w, m->down_packets);
+}
+
+bool
+msg_close_get(struct rd *r, struct msg_close *m)
+{
+	m->reason = (enum close_reason)rd_le32(r);
+	m->up_bytes = rd_le64(r);
+	m->down_bytes = rd_le64(r);
+	m->up_packets = rd_le64(r);
+	m->down_packets = rd_le64(r);
+	return !r->bad && m->reason >= CLOSE_EOF && m->reason <= CLOSE_CANCEL;
+}
+
+void
+msg_tun_put(struct wr *w, const struct msg_tun *m)
+{
+	wr_le32(w, m->mtu);
+	wr_le32(w, m->offloads);
+}
+
+bool
+msg_tun_get(struct rd *r, struct msg_tun *m)
+{
+	m->mtu = rd_le32(r);
+	m->offloads = rd_le32(r);
+	return !r->bad && m->mtu >= 1280 && m->mtu <= 65535;	/* RFC 8200 5 */
+}
+
+void
+msg_finish_put(struct wr *w, const struct msg_finish *m)
+{
+	wr_le32(w, m->flags);
+}
+
+bool
+msg_finish_get(struct rd *r, struct msg_finish *m)
+{
+	m->flags = rd_le32(r);
+	return !r->bad && (m->flags & ~FINISH_EMPTY) == 0;
+}
+
+void
+msg_interface_put(struct wr *w, const struct msg_interface *m)
+{
+	wr_le32(w, m->linktype);
+	wr_le32(w, m->snaplen);
+	wr_le32(w, m->mtu);
+}
+
+bool
+msg_interface_get(struct rd *r, struct msg_interface *m)
+{
+	m->linktype = rd_le32(r);
+	m->snaplen = rd_le32(r);
+	m->mtu = rd_le32(r);
+	return !r->bad && m->linktype <= UINT16_MAX;
+}
+
+void
+msg_packet_put(struct wr *w, const struct msg_packet *m)
+{
+	wr_le64(w, m->time);
+	wr_le32(w, m->orig_len);
+	wr_le32(w, m->direction);
+}
+
+bool
+msg_packet_get(struct rd *r, struct msg_packet *m)
+{
+	m->time = rd_le64(r);
+	m->orig_len = rd_le32(r);
+	m->direction = rd_le32(r);
+	return !r->bad && m->direction >= 1 && m->direction <= 2;
+}

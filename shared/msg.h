@@ -1,0 +1,220 @@
+/*
+ * msg.h - every message the cf- programs exchange, said once.
+ *
+ * A channel is a byte stream each way that carries frames: a header of
+ * MSG_HEADER_LEN bytes, then `len` bytes of body.  A body is the fixed part named in
+ * the row, then at most `tail` loose bytes.  Integers are little endian, as a
+ * frame may leave the machine (ssh host cf-proxy); addresses are network order.
+ * frame_next() holds each frame against its row, so no handler checks a length.
+ *
+ *   header:  u32 len   u16 type   u16 nfds   u64 flow
+ *
+ * nfds is 0 or 1: how many descriptors (SCM_RIGHTS) belong to this frame.  flow is
+ * chosen by the side that opens it, never 0, and not used twice on a channel; it
+ * is 0 in messages that belong to no flow.
+ *
+ * To add a message: one row here, one get/put pair in msg.c if it has a fixed part,
+ * one entry in cf-protocol(7), one handler in the program that receives it.
+ * Numbers are never reused.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_MSG_H
+#define CF_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "rd.h"
+
+#define MSG_VERSION	1	/* goes up when a row changes meaning */
+#define MSG_HEADER_LEN	16
+#define MSG_TAIL_MAX	65535	/* the largest datagram, DNS message or chunk */
+#define MSG_PACKET_MAX	65700	/* a 64 KiB packet as a TUN with offloads gives it */
+#define MSG_TEXT_MAX	255
+#define MSG_WINDOW_INITIAL 262144	/* bytes of DATA each way that OPENED grants */
+
+/* Who may sit at an end of a channel.  Bits, so that a row can name several. */
+enum role {
+	R_SPAWN   = 1,		/* cf-spawn */
+	R_STACK   = 2,		/* cf-netstack */
+	R_DNS     = 4,		/* cf-dns */
+	R_PROXY   = 8,		/* cf-proxy, policy stage */
+	R_DIAL    = 16,		/* cf-proxy, dialler */
+	R_CAPTURE = 32,		/* cf-capture */
+	R_ANY     = 63
+};
+#define R_OPENER	(R_STACK | R_PROXY | R_DNS)	/* may ask for flows */
+#define R_SERVER	(R_PROXY | R_DIAL)		/* may grant them */
+
+/* Capability bits of HELLO; what both sides have is in force. */
+#define MSG_CAP_FD	1u	/* this end can pass and take descriptors */
+
+#define MSG_HELLO_LEN		8
+#define MSG_QUERY_LEN		44
+#define MSG_OPEN_LEN		44
+#define MSG_OPENED_LEN		20
+#define MSG_REFUSED_LEN		32
+#define MSG_WINDOW_LEN		4
+#define MSG_RESET_LEN		4
+#define MSG_CLOSE_LEN		36
+#define MSG_TUN_LEN		8
+#define MSG_FINISH_LEN		4
+#define MSG_INTERFACE_LEN	12
+#define MSG_PACKET_LEN		16
+
+#define MSG_TABLE(M)									\
+	/* name     no  from                to                  body               tail      fds */ \
+	M(HELLO,     1, R_ANY,              R_ANY,              MSG_HELLO_LEN,     0,              0) \
+	M(QUERY,    16, R_STACK,            R_DNS,              MSG_QUERY_LEN,     MSG_TAIL_MAX,   0) \
+	M(ANSWER,   17, R_DNS,              R_STACK,            0,                 MSG_TAIL_MAX,   0) \
+	M(OPEN,     32, R_OPENER,           R_SERVER,           MSG_OPEN_LEN,      0,              0) \
+	M(OPENED,   33, R_SERVER,           R_OPENER,           MSG_OPENED_LEN,    0,              1) \
+	M(REFUSED,  34, R_SERVER,           R_OPENER,           MSG_REFUSED_LEN,   MSG_TEXT_MAX,   0) \
+	M(DATA,     37, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  0,                 MSG_TAIL_MAX,   0) \
+	M(WINDOW,   38, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_WINDOW_LEN,    0,              0) \
+	M(EOF,      39, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  0,                 0,              0) \
+	M(RESET,    40, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_RESET_LEN,     0,              0) \
+	M(CLOSE,    41, R_OPENER,           R_SERVER,           MSG_CLOSE_LEN,     0,              0) \
+	M(INTERFACE,64, R_STACK,            R_CAPTURE,          MSG_INTERFACE_LEN, MSG_TEXT_MAX,   0) \
+	M(PACKET,   65, R_STACK,            R_CAPTURE,          MSG_PACKET_LEN,    MSG_PACKET_MAX, 0) \
+	M(TUN,      80, R_SPAWN,            R_STACK,            MSG_TUN_LEN,       0,              1) \
+	M(FINISH,   81, R_SPAWN,            R_STACK,            MSG_FINISH_LEN,    0,              0) \
+	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0)
+
+#define MSG_ENUM(name, no, from, to, body, tail, fds)	MSG_##name = (no),
+enum msg_type { MSG_TABLE(MSG_ENUM) };
+#undef MSG_ENUM
+
+#define MSG_BODY_MAX	(MSG_PACKET_LEN + MSG_PACKET_MAX)	/* of the longest row */
+
+struct msg_rule {
+	const char	*name;
+	uint16_t	 type;
+	uint16_t	 fds;		/* most descriptors that may ride along */
+	uint32_t	 from, to;	/* enum role bits */
+	uint32_t	 min, max;	/* body length */
+};
+extern const struct msg_rule	msg_rules[];
+extern const size_t		msg_nrules;
+
+/* The row of a type, or NULL. */
+const struct msg_rule	*msg_rule(uint32_t type);
+/* Why a frame may not pass from one role to the other; NULL when it may. */
+const char		*msg_check(uint32_t type, uint32_t len, uint32_t nfds,
+			    enum role from, enum role to);
+const char		*role_name(enum role);
+
+/* ---- bodies ---- */
+
+struct msg_hello {
+	uint16_t	version;
+	enum role	role;
+	uint32_t	caps;
+};
+
+/* One DNS message of the tree; the tail is the message as it was sent. */
+struct msg_query {
+	uint8_t		transport;	/* IPPROTO_UDP or IPPROTO_TCP */
+	struct addr	src;		/* who asked */
+	struct addr	server;		/* whom it asked */
+};
+
+/* A flow that the tree wants.  For ICMP echo the port of src is the identifier. */
+struct msg_open {
+	uint8_t		proto;		/* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6 */
+	uint8_t		hop_limit;	/* as the first packet had it; 0: the host's default */
+	uint8_t		tclass;		/* IPv4 TOS, IPv6 traffic class */
+	bool		df;		/* IPv4 don't fragment */
+	struct addr	src, dst;
+};
+
+/* The flow is open.  With a descriptor: the connected socket.  Without: DATA frames. */
+struct msg_opened {
+	struct addr	local;		/* host side address of the socket */
+};
+
+/* Why a flow was refused: what kind of "no" the asker should see. */
+enum refusal {
+	REFUSED_POLICY = 1,	/* a rule forbids it */
+	REFUSED_ERRNO  = 2,	/* connect(2) failed with `err` */
+	REFUSED_ICMP   = 3,	/* the ICMP error came in; `err` is what it means */
+	REFUSED_PROXY  = 4,	/* the upstream proxy would not; see the text */
+	REFUSED_LIMIT  = 5	/* too many flows, or no descriptors left */
+};
+struct msg_refused {
+	enum refusal	why;
+	uint8_t		icmp_type, icmp_code;	/* with REFUSED_ICMP */
+	uint32_t	err;		/* errno, asm-generic numbers */
+	uint32_t	mtu;		/* with "packet too big" */
+	struct addr	offender;	/* who sent the ICMP error */
+};
+
+/* The opener has done with a flow; totals are payload as the tree sent and got it. */
+enum close_reason {
+	CLOSE_EOF     = 1,	/* both sides have ended */
+	CLOSE_RESET   = 2,	/* the tree reset it, or went away */
+	CLOSE_PEER    = 3,	/* the other end reset it, or failed */
+	CLOSE_IDLE    = 4,	/* a datagram flow had nothing to say for its time */
+	CLOSE_END     = 5,	/* the run ended */
+	CLOSE_CANCEL  = 6	/* given up before it was opened */
+};
+struct msg_close {
+	enum close_reason	reason;
+	uint64_t	up_bytes, down_bytes;	/* payload */
+	uint64_t	up_packets;		/* packets or segments from the tree */
+	uint64_t	down_packets;
+};
+
+struct msg_tun {
+	uint32_t	mtu;
+	uint32_t	offloads;	/* TUN_F_ bits that were granted (linux/if_tun.h) */
+};
+
+/*
+ * The command has ended.  What it had sent before is still delivered: flows that the
+ * tree has closed are drained, and with FINISH_EMPTY (no process of the tree is left
+ * that could go on sending) all others too; then the rest is reset.
+ */
+#define FINISH_EMPTY	1u
+struct msg_finish {
+	uint32_t	flags;
+};
+
+/* A capture source; the tail is its name.  flow in the header is its number. */
+struct msg_interface {
+	uint32_t	linktype;	/* LINKTYPE_ number */
+	uint32_t	snaplen;
+	uint32_t	mtu;
+};
+
+/* One packet of interface 0, 1, ... (flow of the header); the tail is its bytes. */
+struct msg_packet {
+	uint64_t	time;		/* ns since 1970 */
+	uint32_t	orig_len;
+	uint32_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
+};
+
+/*
+ * put: body -> bytes at w.  get: bytes of a frame that frame_next() passed -> body;
+ * false when a field has a value that does not exist (the frame is then garbage).
+ * What get leaves unread in r is the tail.
+ */
+#define MSG_BODY(name)							\
+	void	msg_##name##_put(struct wr *, const struct msg_##name *); \
+	bool	msg_##name##_get(struct rd *, struct msg_##name *)
+MSG_BODY(hello);
+MSG_BODY(query);
+MSG_BODY(open);
+MSG_BODY(opened);
+MSG_BODY(refused);
+MSG_BODY(close);
+MSG_BODY(tun);
+MSG_BODY(finish);
+MSG_BODY(interface);
+MSG_BODY(packet);
+#undef MSG_BODY
+
+#endif
