@@ -60,9 +60,9 @@ void		 chan_send(struct chan *, enum msg_type, uint64_t flow, const void *body,
  */
 int		 chan_flush(struct chan *);
 /*
- * Read what is there and call handlers; to be called for as long as poll says that there
- * is something.  1: go on, 0: the peer closed (between two
- * frames), -1: the channel has failed, chan_why() says how.
+ * Read what is there and call handlers; to be called again for as long as poll says that
+ * there is something.  1: go on, 0: the peer closed (between two frames), -1: the channel
+ * has failed, chan_why() says how.
  */
 int		 chan_read(struct chan *);
 

@@ -16,6 +16,7 @@ struct chan_uv {
 	uv_poll_t	 in, out;	/* out is unused where both are one descriptor */
 	uv_prepare_t	 flush;
 	void		 (*on_end)(struct chan *, const char *);
+	void		 (*on_flush)(struct chan *);	/* or NULL */
 	int		 in_events;	/* what `in` is started with */
 	bool		 paused, full, ended;
 };
@@ -77,6 +78,8 @@ flush(struct chan_uv *u)
 	}
 	u->full = rc == 1;
 	watch(u);
+	if (u->on_flush != NULL)
+		u->on_flush(u->chan);
 }
 
 static void
@@ -132,6 +135,12 @@ chan_uv_start(uv_loop_t *loop, struct chan *c, void (*on_end)(struct chan *, con
 	uv_unref((uv_handle_t *)&u->flush);
 	watch(u);
 	return u;
+}
+
+void
+chan_uv_on_flush(struct chan_uv *u, void (*fn)(struct chan *))
+{
+	u->on_flush = fn;
 }
 
 void

@@ -22,6 +22,11 @@ struct chan_uv;
  */
 struct chan_uv	*chan_uv_start(uv_loop_t *, struct chan *,
 		    void (*on_end)(struct chan *, const char *why));
+/*
+ * Called after each write with what could not be written in chan_backlog(): the place to
+ * decide whether those who fill the channel must wait.
+ */
+void		 chan_uv_on_flush(struct chan_uv *, void (*)(struct chan *));
 /* Stop and start reading: how a reader that is full makes the writer wait. */
 void		 chan_uv_pause(struct chan_uv *, bool paused);
 

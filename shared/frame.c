@@ -33,7 +33,7 @@ frame_next(const uint8_t *buf, size_t len, enum role from, enum role to,
 }
 
 void
-frame_header(uint8_t out[MSG_HEADER_LEN], enum msg_type type, unsigned nfds, uint64_t flow,
+frame_header(uint8_t *out, enum msg_type type, unsigned nfds, uint64_t flow,
     size_t len)
 {
 	struct wr w = wr_over(out, MSG_HEADER_LEN);

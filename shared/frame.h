@@ -26,8 +26,8 @@ struct frame {
 int	frame_next(const uint8_t *buf, size_t len, enum role from, enum role to,
 	    struct frame *out, size_t *used, const char **why);
 
-/* The header of a frame whose body has len bytes. */
-void	frame_header(uint8_t out[MSG_HEADER_LEN], enum msg_type type, unsigned nfds,
+/* The header (MSG_HEADER_LEN bytes at out) of a frame whose body has len bytes. */
+void	frame_header(uint8_t *out, enum msg_type type, unsigned nfds,
 	    uint64_t flow, size_t len);
 
 #endif

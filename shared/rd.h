@@ -120,7 +120,7 @@ wr_bytes(struct wr *w, const void *in, size_t len)
 {
 	uint8_t *p = wr_take(w, len);
 
-	if (p != NULL)
+	if (p != NULL && len > 0)	/* in may be NULL then */
 		memcpy(p, in, len);
 }
 
