@@ -1,0 +1,88 @@
+/*
+ * dial.h - the dialler's insides: dial.c (flows), direct.c (sockets), relay.c (payload).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_DIAL_H
+#define CF_DIAL_H
+
+#include <uv.h>
+
+#include "chan_uv.h"
+#include "idmap.h"
+#include "portmap.h"
+#include "proxy.h"
+
+struct dialler;
+
+/* One that may ask for flows: the policy stage (or cf-netstack itself), or cf-dns. */
+struct client {
+	struct dialler	*dialler;
+	struct chan	*chan;
+	struct chan_uv	*chan_uv;
+	enum role	 expected;	/* who it is until its HELLO says */
+	bool		 resolving;	/* cf-dns: name servers only */
+	bool		 gone;
+	int		 epoll_fd;	/* its flows' sockets, so that one waits for one client */
+	uv_poll_t	 poll;		/* of epoll_fd */
+	bool		 polling;
+	struct idmap	 flows;
+	size_t		 leaving;	/* closed by the client, with payload to deliver yet */
+};
+
+/*
+ * A flow while the dialler has something to do for it.  One whose descriptor went to the
+ * client is kept only where a port mapping hangs on it.
+ */
+struct flow {
+	struct client	*client;
+	uint64_t	 id;
+	int		 fd;		/* -1: handed over */
+	uint8_t		 proto;
+	bool		 connecting;
+	bool		 leaving;	/* no longer in client->flows */
+	uint32_t	 armed;		/* epoll events waited for; 0: not in the epoll set */
+	struct mapping	*mapping;	/* or NULL */
+	struct relay	*relay;		/* payload in DATA frames, or NULL */
+};
+
+/* ---- dial.c ---- */
+
+/* Wait for these epoll events and no others.  false: the kernel would not. */
+bool		flow_arm(struct flow *, uint32_t events);
+/* Close and forget it.  abort: the other end of the connection gets a reset. */
+void		flow_free(struct flow *, bool abort);
+
+/* ---- direct.c ---- */
+
+/*
+ * A socket to o->dst.  local_port: where it should come from, 0 for any.  errors: the
+ * taker of the socket reads its error queue.  Returns the descriptor, with *connected
+ * telling whether it is there yet; or -1, with *no filled.
+ */
+int		direct_open(const struct msg_open *o, uint16_t local_port, bool errors,
+		    bool *connected, struct msg_refused *no);
+/* Let later sockets have the same port as this one (portmap.h). */
+bool		direct_share_port(int fd);
+/* How the connect of a descriptor that epoll told of has ended: 0 or an errno. */
+int		direct_result(int fd);
+/* What the asker is told of an errno of socket(2) or connect(2). */
+void		direct_refusal(int err, struct msg_refused *no);
+
+extern const struct sandbox_row	direct_rows[];
+
+/* ---- relay.c ---- */
+
+bool		relay_start(struct flow *);	/* false: out of memory */
+/* Frames of the client; they may end the flow. */
+void		relay_data(struct flow *, const struct frame *);
+void		relay_window(struct flow *, const struct frame *);
+void		relay_eof(struct flow *);
+void		relay_close(struct flow *, enum close_reason);
+/* Its socket is ready. */
+void		relay_ready(struct flow *, uint32_t events);
+void		relay_free(struct relay *);
+
+extern const struct sandbox_row	relay_rows[];
+
+#endif

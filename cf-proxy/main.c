@@ -1,0 +1,179 @@
+/*
+ * main.c - cf-proxy: options, and the life of the stage that they choose.
+ *
+ * The default is the dialler, so that `ssh host cf-proxy` gives a command tree the
+ * network of another machine; --policy is the stage in front of it (proxy.h).
+ *
+ * Exit: 0 the peers are gone, 1 something failed, 2 bad command line.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "inside.h"
+#include "log.h"
+#include "proxy.h"
+
+static const struct cli	cli;
+
+static bool
+fd_set_from(const char *arg, int *out, char *why)
+{
+	long fd;
+
+	if (!cli_number(arg, 3, INT_MAX, &fd, why))
+		return false;
+	if (fcntl((int)fd, F_GETFD) == -1) {
+		snprintf(why, CLI_WHY_LEN, "this descriptor is not open");
+		return false;
+	}
+	*out = (int)fd;
+	return true;
+}
+
+static bool
+set_policy(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct proxy_conf *)conf)->policy = true;
+	return true;
+}
+
+static bool
+set_dial_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->dial_fd, why);
+}
+
+static bool
+set_log_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->log_fd, why);
+}
+
+static bool
+set_dns_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->dns_fd, why);
+}
+
+static bool
+set_resolver(void *arg_conf, const char *arg, char *why)
+{
+	struct proxy_conf *conf = arg_conf;
+
+	if (conf->n_resolvers == RESOLVERS_MAX)
+		snprintf(why, CLI_WHY_LEN, "there can be %d", RESOLVERS_MAX);
+	else if (!addr_parse(arg, INSIDE_DNS_PORT, &conf->resolvers[conf->n_resolvers]))
+		snprintf(why, CLI_WHY_LEN, "not an address (like 192.0.2.1, or [2001:db8::1]:53)");
+	else
+		conf->n_resolvers++;
+	return *why == '\0';
+}
+
+static bool
+set_resolvers_only(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct proxy_conf *)conf)->resolvers_only = true;
+	return true;
+}
+
+static bool
+set_print(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct proxy_conf *)conf)->print = true;
+	return true;
+}
+
+static bool
+set_verbose(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct proxy_conf *)conf)->verbose++;
+	return true;
+}
+
+static bool
+set_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&cli);
+	exit(0);
+}
+
+static bool
+set_version(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_version(&cli);
+	exit(0);
+}
+
+static const struct cli_option options[] = {
+	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
+	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
+	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines" },
+	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
+	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
+	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
+	{ 'n', "print", NULL, set_print, "print what the sandbox allows this stage, and exit" },
+	{ 'v', "verbose", NULL, set_verbose, "say each event on standard error" },
+	{ 'h', "help", NULL, set_help, "print this" },
+	{ 'V', "version", NULL, set_version, "print the version" },
+	{ 0 }
+};
+
+static const struct cli cli = {
+	.name = "cf-proxy", .usage = "[options]", .options = options,
+	.about = "Judge and open the connections of a sandboxed command tree.  The channel to the\n"
+	    "client is standard input and output.",
+};
+
+/* Options that the chosen stage does not have, or that it needs. */
+static const char *
+misfit(const struct proxy_conf *conf)
+{
+	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
+		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
+	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1))
+		return "--dial-fd and --log-fd are for --policy";
+	if (conf->policy && conf->dial_fd == -1 && !conf->print)
+		return "--policy needs --dial-fd";
+	return NULL;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1 };
+	const struct stage *stage;
+	const char *why = NULL;
+	int rfd, wfd, operands;
+	void *state;
+
+	log_init(cli.name, 0);
+	operands = cli_parse(&cli, &conf, argc, argv, 2);
+	if (operands != argc || (why = misfit(&conf)) != NULL) {
+		log_fatal_status(2);
+		fatalx("%s (try: cf-proxy --help)", why != NULL ? why : "there are no operands");
+	}
+	stage = conf.policy ? &broker_stage : &dial_stage;
+	if (conf.print) {
+		sandbox_print(stage->sandbox);
+		return 0;
+	}
+	log_init(role_name(stage->role), conf.verbose);
+
+	sandbox_prepare(&rfd, &wfd, (int[]){ conf.policy ? conf.dial_fd : conf.dns_fd,
+	    conf.policy ? conf.log_fd : -1, -1 });
+	state = stage->open(&conf, rfd, wfd);
+	sandbox_seal(stage->sandbox);
+	stage->hello(state);
+	return stage->run(state);
+}

@@ -1,0 +1,51 @@
+/*
+ * proxy.c - the few things that both stages say in the same words.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "proxy.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "log.h"
+
+bool
+proxy_open_get(const struct frame *f, struct msg_open *out)
+{
+	struct rd r = rd_over(f->body, f->len);
+
+	return f->flow != 0 && msg_open_get(&r, out) &&
+	    (out->proto != IPPROTO_ICMP || out->dst.family == 4) &&
+	    (out->proto != IPPROTO_ICMPV6 || out->dst.family == 6);
+}
+
+void
+proxy_refuse(struct chan *c, uint64_t flow, const struct msg_refused *no, const char *text)
+{
+	uint8_t body[MSG_REFUSED_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+	size_t len = text != NULL ? strnlen(text, MSG_TEXT_MAX) : 0;
+
+	msg_refused_put(&w, no);
+	chan_send(c, MSG_REFUSED, flow, body, sizeof(body), text, len, -1);
+}
+
+void
+proxy_garbage(const struct chan *c, enum role peer, const char *why)
+{
+	if (chan_peer(c) != 0)
+		peer = chan_peer(c);
+	log_warnx("%s sent garbage: %s", role_name(peer), why);
+}
+
+const char *
+proxy_proto_name(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:	return "tcp";
+	case IPPROTO_UDP:	return "udp";
+	case IPPROTO_ICMP:	return "icmpv4";
+	default:		return "icmpv6";
+	}
+}

@@ -1,0 +1,70 @@
+/*
+ * proxy.h - what the files of cf-proxy share.
+ *
+ * Two programs in one binary, two processes, two filters:
+ *
+ *   cf-netstack == OPEN ==> policy stage == OPEN ==> dialler ---> destinations
+ *               <= OPENED =              <= OPENED =
+ *
+ * The policy stage (broker.c, record.c) decides and records and has no sockets; the
+ * dialler (dial.c, direct.c, relay.c) has sockets and reads nothing of the tree but fixed-size
+ * frames and payload that it does not look into.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_PROXY_H
+#define CF_PROXY_H
+
+#include "chan.h"
+#include "policy.h"
+#include "sandbox.h"
+
+#define RESOLVERS_MAX	16
+
+/* The command line. */
+struct proxy_conf {
+	bool		 policy;		/* the role */
+	bool		 print;			/* -n */
+	int		 verbose;
+	int		 dial_fd, log_fd;	/* of the policy stage; -1: none */
+	int		 dns_fd;		/* of the dialler; -1: none */
+	bool		 resolvers_only;
+	struct addr	 resolvers[RESOLVERS_MAX];
+	size_t		 n_resolvers;
+};
+
+/*
+ * A stage, as main() leads it: open takes over the channel (rfd, wfd) and ends the
+ * process if it cannot; hello comes after the seal; run returns the exit status.
+ */
+struct stage {
+	enum role	  role;
+	const struct sandbox_row *const	*sandbox;
+	void		*(*open)(const struct proxy_conf *, int rfd, int wfd);
+	void		 (*hello)(void *);
+	int		 (*run)(void *);
+};
+extern const struct stage	broker_stage, dial_stage;
+
+/*
+ * The body of an OPEN.  false: no such flow can be: flow 0, or an ICMP of the other
+ * address family.
+ */
+bool		 proxy_open_get(const struct frame *, struct msg_open *out);
+/* REFUSED; text may be NULL. */
+void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
+		    const char *text);
+/* Say that the channel to `peer` has failed. */
+void		 proxy_garbage(const struct chan *, enum role peer, const char *why);
+const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
+
+/* ---- record.c: the events of the policy stage ---- */
+
+void		 record_attempt(const struct msg_open *);
+/* error: NULL when the flow is open. */
+void		 record_result(const struct msg_open *, const char *error, size_t len);
+void		 record_violation(const struct msg_open *, const struct policy_verdict *);
+void		 record_end(uint64_t flow, const struct msg_open *, const struct msg_close *,
+		    uint64_t duration_ms);
+
+#endif
