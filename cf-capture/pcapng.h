@@ -1,0 +1,52 @@
+/*
+ * pcapng.h - blocks of a pcapng file (draft-ietf-opsawg-pcapng), as bytes.
+ *
+ * Pure: structs in, bytes out, one whole block a call.  A block that does not fit sets
+ * the writer's `bad` and must be thrown away.  Integers are in this machine's order,
+ * which the section header tells the reader.  Only what cf-capture writes is here.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_PCAPNG_H
+#define CF_PCAPNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rd.h"
+
+#define PCAPNG_TEXT_MAX		1024	/* longer texts of options are cut */
+#define PCAPNG_PACKET_EXTRA	64	/* least room around a packet's bytes in its block */
+
+/* Who recorded.  A NULL text is left out. */
+struct pcapng_section {
+	const char	*hardware, *os, *application;
+};
+
+struct pcapng_interface {
+	uint16_t	 linktype;
+	uint32_t	 snaplen;	/* 0: no limit */
+	const char	*name;		/* UTF-8, or NULL */
+};
+
+struct pcapng_packet {
+	uint32_t	 interface;	/* number in the order of their blocks */
+	uint64_t	 time;		/* ns since 1970 */
+	uint32_t	 orig_len;
+	uint32_t	 flags;		/* epb_flags: 1 inbound, 2 outbound */
+	const uint8_t	*data;
+	size_t		 len;
+};
+
+struct pcapng_statistics {
+	uint32_t	 interface;
+	uint64_t	 start, end;	/* ns since 1970 */
+	uint64_t	 received;	/* packets */
+};
+
+void	pcapng_section_put(struct wr *, const struct pcapng_section *);
+void	pcapng_interface_put(struct wr *, const struct pcapng_interface *);
+void	pcapng_packet_put(struct wr *, const struct pcapng_packet *);
+void	pcapng_statistics_put(struct wr *, const struct pcapng_statistics *);
+
+#endif
