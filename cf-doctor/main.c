@@ -1,0 +1,171 @@
+/*
+ * main.c - cf-doctor: can this host do it, and what did a run do.
+ *
+ * Two programs in one file, told apart by the first word: the checks (doctor.h), and
+ * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h).
+ *
+ * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "doctor.h"
+#include "log.h"
+#include "summary.h"
+
+struct options {
+	struct summary_conf	summary;
+	bool			json, print;
+};
+
+static const struct cli	doctor_cli, summary_cli;
+
+static bool
+set_format(void *conf, const char *arg, char *why)
+{
+	struct options *o = conf;
+
+	o->json = strcmp(arg, "json") == 0;
+	if (o->json || strcmp(arg, "text") == 0)
+		return true;
+	snprintf(why, CLI_WHY_LEN, "neither text nor json");
+	return false;
+}
+
+static bool
+set_facts_fd(void *conf, const char *arg, char *why)
+{
+	struct options *o = conf;
+	long fd;
+
+	if (!cli_number(arg, 3, 65535, &fd, why))
+		return false;
+	o->summary.facts_fd = (int)fd;
+	return true;
+}
+
+static bool
+set_print(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct options *)conf)->print = true;
+	return true;
+}
+
+static bool
+set_doctor_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&doctor_cli);
+	exit(0);
+}
+
+static bool
+set_summary_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&summary_cli);
+	exit(0);
+}
+
+static bool
+set_version(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_version(&doctor_cli);
+	exit(0);
+}
+
+static const struct cli_option doctor_options[] = {
+	{ 0,   "format",   "FORM", set_format,      "text (the default) or json" },
+	{ 'h', "help",     NULL,   set_doctor_help, "print this" },
+	{ 'n', "check",    NULL,   set_print,       "list the checks and why each matters; run none" },
+	{ 'V', "version",  NULL,   set_version,     "print the version" },
+	{ 0,   NULL,       NULL,   NULL,            NULL }
+};
+
+static const struct cli_option summary_options[] = {
+	{ 0,   "facts-fd", "N",    set_facts_fd,     "descriptor that the facts of the run come from" },
+	{ 0,   "format",   "FORM", set_format,       "text (the default) or json" },
+	{ 'h', "help",     NULL,   set_summary_help, "print this" },
+	{ 'n', "check",    NULL,   set_print,        "print what the sandbox allows, and exit" },
+	{ 'V', "version",  NULL,   set_version,      "print the version" },
+	{ 0,   NULL,       NULL,   NULL,             NULL }
+};
+
+static const struct cli doctor_cli = {
+	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]",
+	"Say whether this host can run commands in a network of their own, and what to change.",
+	doctor_options
+};
+
+static const struct cli summary_cli = {
+	"cf-doctor summary", "--facts-fd N [--format FORM] < EVENTS",
+	"Count the events of a run as they come, and print a summary at their end.",
+	summary_options
+};
+
+static int
+summary_main(int argc, char **argv)
+{
+	struct options o = { .summary.facts_fd = -1 };
+
+	if (cli_parse(&summary_cli, &o, argc, argv, 2) != argc) {
+		log_fatal_status(2);
+		fatalx("unexpected operand (try: cf-doctor summary --help)");
+	}
+	if (o.print) {
+		sandbox_print(summary_sandbox);
+		return 0;
+	}
+	if (o.summary.facts_fd == -1) {
+		log_fatal_status(2);
+		fatalx("--facts-fd is needed (try: cf-doctor summary --help)");
+	}
+	o.summary.json = o.json;
+	return summary_run(&o.summary);
+}
+
+/* Set picked[] for each name; all when there is none. */
+static void
+pick(char **names, int n, bool *picked)
+{
+	size_t c;
+
+	for (c = 0; checks[c].name != NULL; c++)
+		picked[c] = n == 0;
+	for (int i = 0; i < n; i++) {
+		for (c = 0; checks[c].name != NULL; c++)
+			if (strcmp(checks[c].name, names[i]) == 0)
+				break;
+		if (checks[c].name == NULL) {
+			log_fatal_status(2);
+			fatalx("no check is called %s (try: cf-doctor -n)", names[i]);
+		}
+		picked[c] = true;
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options o = { 0 };
+	bool picked[64];
+	int first;
+
+	log_init("cf-doctor", 0);
+	if (argc > 1 && strcmp(argv[1], "summary") == 0)
+		return summary_main(argc - 1, argv + 1);
+	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
+	pick(argv + first, argc - first, picked);
+	if (!o.print)
+		return report_run(picked, o.json ? REPORT_JSON : REPORT_TEXT);
+	for (size_t c = 0; checks[c].name != NULL; c++)
+		if (picked[c])
+			printf("%-12s %s: %s\n", checks[c].name, checks[c].label, checks[c].why);
+	return 0;
+}

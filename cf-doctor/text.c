@@ -1,0 +1,341 @@
+/*
+ * text.c - the summary as lines for a person; see summary.h.
+ *
+ * One table: a label and how its value is said.  Line names, order and values up to
+ * `exit:` are childflow's, so what reads its summary reads ours.  Every string goes
+ * through log_escape, because a name may be an escape sequence.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "summary.h"
+
+#define SHOWN_MAX	1000	/* bytes of one string; a command line may have megabytes */
+#define TOP_ROWS	3
+
+static void
+put(FILE *f, const json_t *string)
+{
+	char cut[SHOWN_MAX + 1], out[4 * sizeof(cut) + 8];
+	const char *text = json_string_value(string);
+
+	if (text == NULL) {
+		fputs("unavailable", f);
+		return;
+	}
+	snprintf(cut, sizeof(cut), "%s", text);
+	fputs(log_escape(out, sizeof(out), cut), f);
+	if (strlen(text) > SHOWN_MAX)
+		fputs(" ...", f);
+}
+
+static void
+put_field(FILE *f, const json_t *object, const char *key)
+{
+	put(f, json_object_get(object, key));
+}
+
+static json_int_t
+number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* "a, b", or "none". */
+static void
+put_strings(FILE *f, const json_t *array)
+{
+	json_t *v;
+	size_t i;
+
+	if (json_array_size(array) == 0)
+		fputs("none", f);
+	json_array_foreach(array, i, v) {
+		fputs(i > 0 ? ", " : "", f);
+		put(f, v);
+	}
+}
+
+static void
+put_ips(FILE *f, const json_t *name)
+{
+	put_strings(f, json_object_get(name, "answer_ips"));
+	if (json_is_true(json_object_get(name, "more_answer_ips")))
+		fputs(", ...", f);
+}
+
+/* "k=n, k=n" of [{key, count}], or "none". */
+static void
+put_counts(FILE *f, const json_t *array)
+{
+	json_t *v;
+	size_t i;
+
+	if (json_array_size(array) == 0)
+		fputs("none", f);
+	json_array_foreach(array, i, v) {
+		fputs(i > 0 ? ", " : "", f);
+		put_field(f, v, "key");
+		fprintf(f, "=%" JSON_INTEGER_FORMAT, number(v, "count"));
+	}
+}
+
+/* "k=n, k=n" of {k: n}. */
+static void
+put_numbers(FILE *f, const json_t *object)
+{
+	const char *key, *sep = "";
+	json_t *v;
+
+	json_object_foreach((json_t *)object, key, v) {
+		fprintf(f, "%s%s=%" JSON_INTEGER_FORMAT, sep, key, json_integer_value(v));
+		sep = ", ";
+	}
+}
+
+static void
+put_attempts(FILE *f, const json_t *target)
+{
+	fprintf(f, "attempts=%" JSON_INTEGER_FORMAT ", ok=%" JSON_INTEGER_FORMAT
+	    ", error=%" JSON_INTEGER_FORMAT ", flow_end=%" JSON_INTEGER_FORMAT,
+	    number(target, "connect_attempts"), number(target, "connect_ok"),
+	    number(target, "connect_error"), number(target, "flow_end"));
+}
+
+static void
+put_targets(FILE *f, const json_t *array)
+{
+	json_t *v;
+	size_t i;
+
+	if (json_array_size(array) == 0)
+		fputs("none", f);
+	json_array_foreach(array, i, v) {
+		fputs(i > 0 ? ", " : "", f);
+		put_field(f, v, "target");
+		fputs(" (", f);
+		put_attempts(f, v);
+		fputs(", matched_domains=", f);
+		put_counts(f, json_object_get(v, "matched_domains"));
+		fputc(')', f);
+	}
+}
+
+/* ---- the values of the lines ---- */
+
+typedef void	(*say)(FILE *, const json_t *value);
+
+static void
+say_capture(FILE *f, const json_t *c)
+{
+	static const struct { const char *key, *label; } outputs[] = {
+		{ "output", "output" }, { "child_output", "child" }, { "egress_output", "egress" }
+	};
+
+	if (strcmp(json_string_value(json_object_get(c, "status")), "disabled") == 0) {
+		fputs("disabled", f);
+		return;
+	}
+	fputs("requested=", f);
+	put_field(f, c, "requested");
+	fputs(", effective=", f);
+	put_field(f, c, "effective");
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+		if (json_is_string(json_object_get(c, outputs[i].key))) {
+			fprintf(f, ", %s=", outputs[i].label);
+			put_field(f, c, outputs[i].key);
+		}
+}
+
+static void
+say_path(FILE *f, const json_t *path)
+{
+	if (json_is_string(path))
+		put(f, path);
+	else
+		fputs("disabled", f);
+}
+
+static void
+say_name(FILE *f, const json_t *n)
+{
+	if (!json_is_object(n)) {
+		fputs("none", f);
+		return;
+	}
+	put_field(f, n, "qname");
+	fprintf(f, " (queries=%" JSON_INTEGER_FORMAT ", answers=%" JSON_INTEGER_FORMAT
+	    ", answer_ips=", number(n, "queries"), number(n, "answers"));
+	put_ips(f, n);
+	fputs(", targets=", f);
+	put_targets(f, json_object_get(n, "targets"));
+	fputc(')', f);
+}
+
+static void
+say_rows(FILE *f, const json_t *rows)
+{
+	json_t *row, *target;
+	size_t i;
+
+	if (json_array_size(rows) == 0)
+		fputs("none", f);
+	json_array_foreach(rows, i, row) {
+		if (i == TOP_ROWS)
+			break;
+		target = json_object_get(row, "target");
+		fputs(i > 0 ? ", " : "", f);
+		put_field(f, row, "qname");
+		fputs(" -> ", f);
+		if (json_is_string(target))
+			put(f, target);
+		else
+			fputs("no-target", f);
+		fputs(" (answer_ips=", f);
+		put_ips(f, row);
+		fputs(", matched_domains=", f);
+		put_counts(f, json_object_get(row, "matched_domains"));
+		if (json_is_string(target)) {
+			fputs(", ", f);
+			put_attempts(f, row);
+		}
+		fputc(')', f);
+	}
+}
+
+static void
+say_correlation(FILE *f, const json_t *n)
+{
+	if (!json_is_object(n)) {
+		fputs("none", f);
+		return;
+	}
+	put_field(f, n, "qname");
+	fputs(" (answer_ips=", f);
+	put_ips(f, n);
+	fputs(", matched_domains=", f);
+	put_counts(f, json_object_get(n, "matched_domains"));
+	fputs(", targets=", f);
+	put_targets(f, json_object_get(n, "targets"));
+	fputc(')', f);
+}
+
+static void
+say_target(FILE *f, const json_t *t)
+{
+	if (!json_is_object(t)) {
+		fputs("none", f);
+		return;
+	}
+	put_field(f, t, "target");
+	fputs(" (", f);
+	put_attempts(f, t);
+	fputs(", dns_names=", f);
+	put_strings(f, json_object_get(t, "dns_names"));
+	fputs(", matched_domains=", f);
+	put_counts(f, json_object_get(t, "matched_domains"));
+	fputc(')', f);
+}
+
+static void
+say_exit(FILE *f, const json_t *code)
+{
+	if (json_is_integer(code))
+		fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(code));
+	else
+		fputs("unavailable", f);
+}
+
+static void
+say_duration(FILE *f, const json_t *ms)
+{
+	fprintf(f, "%.3f s", (double)json_integer_value(ms) / 1000);
+}
+
+static const struct line {
+	const char	*label, *part, *key;	/* part: the object inside the model, or NULL */
+	say		 say;
+	bool		 always;		/* or only where there is something to say */
+} lines[] = {
+	{ "backend",				NULL, "backend",		put,		true },
+	{ "command",				NULL, "command",		put,		true },
+	{ "sandbox controls",			NULL, "sandbox_controls",	put_strings,	true },
+	{ "capture",				NULL, "capture",		say_capture,	true },
+	{ "flow-log",			"flow_log", "path",			say_path,	true },
+	{ "flow-log events",		"flow_log", "event_counts",		put_numbers,	true },
+	{ "flow-log dns names",		"flow_log", "top_dns_name",		say_name,	true },
+	{ "flow-log dns policy rows",	"flow_log", "dns_policy_rows",		say_rows,	true },
+	{ "flow-log top dns policy correlation",
+					"flow_log", "top_dns_policy_correlation", say_correlation, true },
+	{ "flow-log top target",	"flow_log", "top_target",		say_target,	true },
+	{ "flow-log policy violations",	"flow_log", "policy_violations",	put_counts,	true },
+	{ "flow-log policy controls",	"flow_log", "policy_controls",		put_counts,	true },
+	{ "flow-log policy matched domains",
+					"flow_log", "policy_matched_domains",	put_counts,	true },
+	{ "flow-log connect errors",	"flow_log", "connect_errors",		put_counts,	true },
+	{ "flow-log runtime failures",	"flow_log", "runtime_failures",		put_counts,	true },
+	{ "flow-log runtime failure phases",
+					"flow_log", "runtime_failure_phases",	put_counts,	true },
+	{ "exit",				NULL, "exit_code",		say_exit,	true },
+	{ "reason",				NULL, "reason",			put,		false },
+	{ "duration",				NULL, "duration_ms",		say_duration,	false },
+	{ "flows",				NULL, "flows",			put_numbers,	true },
+	{ "bytes",				NULL, "bytes",			put_numbers,	true },
+	{ "beyond limits (events)",		NULL, "beyond_limits",		put_numbers,	false },
+};
+
+static bool
+is_empty(const json_t *v)
+{
+	return v == NULL || json_is_null(v) || (json_is_object(v) && json_object_size(v) == 0) ||
+	    (json_is_string(v) && json_string_length(v) == 0);
+}
+
+static void
+put_warnings(FILE *f, const json_t *model)
+{
+	const json_t *bad = json_object_get(model, "unreadable_lines");
+	json_t *v;
+	size_t i;
+
+	if (number(bad, "malformed") + number(bad, "too_long") > 0) {
+		fputs("unreadable event lines: ", f);
+		put_numbers(f, bad);
+		fputc('\n', f);
+	}
+	json_array_foreach(json_object_get(model, "warnings"), i, v) {
+		fputs("warning: ", f);
+		put(f, v);
+		fputc('\n', f);
+	}
+}
+
+char *
+text_render(const json_t *model)
+{
+	char *out = NULL;
+	size_t len;
+	FILE *f = open_memstream(&out, &len);
+	const json_t *v;
+
+	if (f == NULL)
+		return NULL;
+	fputs("childflow summary\n", f);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const struct line *l = &lines[i];
+
+		v = l->part != NULL ? json_object_get(model, l->part) : model;
+		v = json_object_get(v, l->key);
+		if (!l->always && is_empty(v))
+			continue;
+		fprintf(f, "%s: ", l->label);
+		l->say(f, v);
+		fputc('\n', f);
+	}
+	put_warnings(f, model);
+	return fclose(f) == 0 ? out : NULL;
+}
