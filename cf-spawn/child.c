@@ -79,7 +79,7 @@ namespaces_make(int fd, const struct conf *conf, const struct identity *id)
 	if (id->privileged || conf->map_subids) {
 		report(fd, CHILD_NEEDS_MAP, NULL, 0, -1);
 		wait_go_on(fd);
-	} else if (idmap_self() != 0) {
+	} else if (idmap_self(id->uid, id->gid) != 0) {
 		failed(fd, "map our own user id");
 	}
 }

@@ -44,21 +44,21 @@ file_write(const char *path, const char *text)
 }
 
 int
-idmap_self(void)
+idmap_self(uid_t uid, gid_t gid)
 {
 	char text[64];
 
 	/* Without CAP_SETGID outside, the kernel wants setgroups(2) gone first. */
 	if (file_write("/proc/self/setgroups", "deny") != 0 && errno != ENOENT)
 		return -1;
-	snprintf(text, sizeof(text), "%u %u 1\n", (unsigned)geteuid(), (unsigned)geteuid());
+	snprintf(text, sizeof(text), "%u %u 1\n", (unsigned)uid, (unsigned)uid);
 	if (file_write("/proc/self/uid_map", text) != 0)
 		return -1;
-	snprintf(text, sizeof(text), "%u %u 1\n", (unsigned)getegid(), (unsigned)getegid());
+	snprintf(text, sizeof(text), "%u %u 1\n", (unsigned)gid, (unsigned)gid);
 	return file_write("/proc/self/gid_map", text);
 }
 
-/* Must be called before unshare: afterwards these ids are those of the new namespace. */
+/* The ids that exist in our own user namespace. */
 static size_t
 ranges_here(const char *map_file, struct range *out)
 {

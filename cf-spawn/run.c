@@ -7,10 +7,10 @@
  *	running    the command runs; signals sent to us go to it.  A helper that ends or
  *	           stops now ends the run: its network is gone with it.
  *	finishing  the command has ended: FINISH goes to cf-netstack, which delivers what
- *	           was sent, closes its channels and says FINISHED; the others end by
- *	           themselves and are reaped.  cf-netstack keeps the TUN and is killed by our
- *	           end (PDEATHSIG): the kernel takes tens of milliseconds to close a TUN, and
- *	           nobody has to wait for that.
+ *	           was sent, closes its channels, says FINISHED and ends; the others end by
+ *	           themselves; all are reaped.  To close a TUN takes the kernel tens of
+ *	           milliseconds.  Where no process of the tree is left, cf-netstack leaves
+ *	           the device to its namespace, which the kernel takes down in its own time.
  *
  * The command shares our process group, so the terminal's signals reach it without us;
  * only those that somebody sends to us alone are passed on.
@@ -103,9 +103,8 @@ give_up(struct run *r, int code, const char *reason)
 
 	helpers_kill(&r->helpers);
 	kill_command(r);
-	for (int k = 0; k < HELPER_KINDS; k++)	/* the TUN's end is slow: not waited for */
-		if (k != HELPER_NETSTACK && r->helpers.helper[k].pid > 0 &&
-		    !r->helpers.helper[k].ended)
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (r->helpers.helper[k].pid > 0 && !r->helpers.helper[k].ended)
 			waitid(P_PID, (id_t)r->helpers.helper[k].pid, &info, WEXITED);
 	status_exit(r->conf->status_fd, code, reason, r->detail[0] != '\0' ? r->detail : NULL);
 	exit(code);
@@ -488,13 +487,13 @@ finish(struct run *r)
 		turn(r, 1000);
 }
 
-/* All helpers but cf-netstack and the summary have ended. */
+/* All helpers but the summary have ended. */
 static bool
 recorders_ended(const struct run *r)
 {
 	for (int k = 0; k < HELPER_KINDS; k++)
-		if (k != HELPER_NETSTACK && k != HELPER_SUMMARY &&
-		    r->helpers.helper[k].pid > 0 && !r->helpers.helper[k].ended)
+		if (k != HELPER_SUMMARY && r->helpers.helper[k].pid > 0 &&
+		    !r->helpers.helper[k].ended)
 			return false;
 	return true;
 }
@@ -512,7 +511,7 @@ reap_recorders(struct run *r)
 		const struct helper *h = &r->helpers.helper[k];
 
 		if (h->pid <= 0 || r->hurry || k == HELPER_SUMMARY ||
-		    (h->ended ? !ended_badly(h) : k == HELPER_NETSTACK))
+		    (h->ended && !ended_badly(h)))
 			continue;
 		snprintf(r->detail, sizeof(r->detail), "%s %s", h->name,
 		    h->ended ? "failed at the end: what it recorded may be incomplete" :

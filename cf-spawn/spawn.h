@@ -74,8 +74,11 @@ int	identity_drop_caps(unsigned long long keep);
 
 /* ---- idmap.c: the user namespace's maps ---- */
 
-/* In the process itself: map its own uid and gid to themselves; -1 and errno. */
-int	idmap_self(void);
+/*
+ * In the process itself: map the ids that it had outside (inside it has none yet) to
+ * themselves; -1 and errno.
+ */
+int	idmap_self(uid_t uid, gid_t gid);
 /*
  * From outside, for pid: every id that exists here to itself (privileged), or ours and our
  * subordinate ids with newuidmap(1) and newgidmap(1).  NULL, or why not.
