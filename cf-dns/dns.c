@@ -1,0 +1,79 @@
+/*
+ * dns.c - the life of cf-dns: channels, loop, and what ends it.
+ *
+ * cf-netstack is the client: it sends QUERY and gets ANSWER.  The dialler is the server:
+ * it gets OPEN and sends sockets.  HELLO to the client waits for the dialler's, as it
+ * promises that names can be resolved.  The end of either channel is the end of cf-dns;
+ * what does not fit the protocol ends it with one line and status 1.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "chan_uv.h"
+#include "dns.h"
+#include "log.h"
+
+const struct sandbox_row *const dns_sandbox[] = {
+	sandbox_base, sandbox_loop, sandbox_chan_plain, upstream_rows, NULL
+};
+
+static void
+on_end(struct chan *c, const char *why)
+{
+	struct dns *dns = chan_arg(c);
+
+	if (why != NULL) {
+		log_warnx("%s sent garbage: %s", role_name(c == dns->stack ? R_STACK : R_DIAL), why);
+		dns->status = 1;
+	}
+	uv_stop(&dns->loop);
+}
+
+/* The dialler is ready, so we are: the client may ask from now on. */
+static void
+on_dial_hello(struct chan *c)
+{
+	struct dns *dns = chan_arg(c);
+
+	log_debug("the dialler is ready; sockets come %s",
+	    (chan_caps(c) & MSG_CAP_FD) ? "as descriptors" : "as frames");
+	chan_handlers(c, upstream_handlers);
+	chan_handlers(dns->stack, query_handlers);
+	chan_hello(dns->stack, 0);
+}
+
+static struct chan *
+channel(struct dns *dns, int rfd, int wfd, enum role peer)
+{
+	struct chan *c = chan_new(rfd, wfd, R_DNS, (uint32_t)peer, dns);
+
+	if (c == NULL || chan_uv_start(&dns->loop, c, on_end) == NULL)
+		fatal("cannot use the channel to %s", role_name(peer));
+	return c;
+}
+
+void
+dns_open(struct dns *dns, int rfd, int wfd, int dial_fd)
+{
+	int rc;
+
+	if ((rc = uv_loop_init(&dns->loop)) != 0)
+		fatalx("cannot make an event loop: %s", uv_strerror(rc));
+	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS)
+		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
+	/* What is started last is flushed first: an ANSWER leaves before the CLOSE after it. */
+	dns->dial = channel(dns, dial_fd, dial_fd, R_DIAL);
+	dns->stack = channel(dns, rfd, wfd, R_STACK);
+	chan_on_hello(dns->dial, on_dial_hello);
+	upstream_init(dns);
+	query_init(dns);
+}
+
+int
+dns_run(struct dns *dns)
+{
+	chan_hello(dns->dial, MSG_CAP_FD);
+	uv_run(&dns->loop, UV_RUN_DEFAULT);
+	return dns->status;
+}

@@ -1,0 +1,184 @@
+/*
+ * dns.h - what the files of cf-dns share.
+ *
+ *   cf-netstack ══ QUERY, ANSWER ══ query.c ── resolve.c (c-ares) ── upstream.c ══ OPEN, OPENED ══ dialler
+ *
+ * query.c owns a query from its QUERY frame to its ANSWER frame.  resolve.c asks c-ares
+ * which resolver is to be asked, when again, and whom next.  upstream.c has the sockets,
+ * one or more a query, never shared by two.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_DNS_H
+#define CF_DNS_H
+
+#include <ares.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "chan.h"
+#include "sandbox.h"
+#include "wire.h"
+
+#define RESOLVERS_MAX	16
+#define INFLIGHT_MAX	512		/* queries that resolvers are busy with */
+#define WAITING_MAX	1024		/* behind them; more get SERVFAIL at once */
+#define HELD_MAX	(8u << 20)	/* bytes held; more queries get SERVFAIL at once */
+#define ANSWERS_MAX	(16u << 20)	/* beyond it: what resolvers say is not kept */
+#define BUDGET_MS	4500		/* then SERVFAIL: before the 5 s of the C library's resolver */
+#define TRY_MS		1500		/* then the next resolver, or the same again */
+#define TICK_MS		100		/* how exactly these two are kept; nothing pending, no tick */
+#define BUCKETS		1024
+
+struct dns;
+struct query;
+struct upstream;
+
+TAILQ_HEAD(queries, query);
+LIST_HEAD(query_bucket, query);
+LIST_HEAD(upstreams, upstream);
+
+/*
+ * One list of servers and the queries that go to it.  There are two: the configured
+ * resolvers, and "the server that was asked", which is another one for each query.
+ */
+struct resolver {
+	struct dns	*dns;
+	ares_channel	 ares;
+	size_t		 nservers;
+	size_t		 busy_max;	/* its share of INFLIGHT_MAX */
+	size_t		 nbusy, nwaiting;
+	struct queries	 busy, waiting;	/* oldest first, so the first is the next to expire */
+
+	/* What c-ares takes for its sockets: slot -> server, and the message to be read. */
+	size_t		 server_of[RESOLVERS_MAX];
+	size_t		 nslots;
+	size_t		 slot_of[RESOLVERS_MAX];
+	const uint8_t	*msg;
+	size_t		 msg_len;
+};
+
+struct query {
+	TAILQ_ENTRY(query) link;	/* of its resolver: waiting, then busy */
+	LIST_ENTRY(query) by_id;
+	struct dns	*dns;
+	struct resolver	*via;
+	uint64_t	 flow;		/* of its QUERY and ANSWER */
+	struct msg_query asked;
+	struct wire_query wire;
+	uint16_t	 id;		/* ours, which resolvers see */
+	uint64_t	 deadline;	/* of the loop's clock */
+	struct upstreams upstreams;
+
+	uint8_t		*answer;	/* the best so far; may not be the last word */
+	size_t		 answer_len;
+	struct addr	 answered_by;
+	bool		 cut;		/* the answer is truncated and TCP did not help */
+
+	size_t		 len;
+	uint8_t		 msg[];		/* as resolvers get it */
+};
+
+/* A flow of the dialler: a connected socket to a resolver, for one query. */
+struct upstream {
+	LIST_ENTRY(upstream) link;	/* of its query */
+	LIST_ENTRY(upstream) by_flow;
+	struct query	*query;
+	size_t		 server;	/* which of the query's servers */
+	struct addr	 addr;
+	uint64_t	 flow;
+	bool		 tcp;
+	enum { UP_OPENING, UP_SOCKET, UP_FRAMES, UP_FAILED } state;
+	int		 fd;		/* UP_SOCKET */
+	uint32_t	 out_credit;	/* UP_FRAMES: bytes of DATA that may still go ... */
+	uint32_t	 in_credit;	/* ... and may still come */
+	size_t		 sent;		/* TCP: bytes of length and query that have gone */
+	uint8_t		 head[2];	/* TCP: length of the answer; */
+	size_t		 got;		/* bytes of head and answer that have come */
+	uint8_t		*in;
+	size_t		 in_size;
+	struct msg_close totals;
+};
+
+struct dns {
+	uv_loop_t	 loop;
+	uv_timer_t	 tick;
+	uv_prepare_t	 admit;
+	uv_poll_t	 poll;
+	int		 epoll_fd;	/* all sockets to resolvers, behind `poll` */
+	struct chan	*stack, *dial;
+
+	struct addr	 resolvers[RESOLVERS_MAX];
+	size_t		 nresolvers;
+	bool		 pinned;	/* resolvers are asked whomever the tree asked */
+	bool		 no_aaaa;
+	struct addr	 gateway[2];
+
+	struct resolver	 listed, direct;
+	struct query_bucket by_id[BUCKETS];
+	struct upstreams by_flow[BUCKETS];
+	uint64_t	 last_flow;
+	size_t		 held;		/* bytes of queries and answers, see HELD_MAX */
+	uint8_t		 randoms[256];
+	size_t		 nrandoms;
+	bool		 warned;	/* that there is no resolver */
+	int		 status;	/* to exit with */
+};
+
+/* ---- dns.c: the whole; what is wired to what ---- */
+
+extern const struct sandbox_row *const dns_sandbox[];
+
+/* Everything that needs files or new descriptors; ends the process where it fails. */
+void	dns_open(struct dns *, int rfd, int wfd, int dial_fd);
+/* After the seal.  Until the tree's end; the status to exit with. */
+int	dns_run(struct dns *);
+
+/* ---- query.c ---- */
+
+extern const struct chan_handler query_handlers[];
+
+void		 query_init(struct dns *);
+/* The query with this id of ours, or NULL. */
+struct query	*query_find(struct dns *, uint16_t id);
+/* May so many bytes more be kept?  They then count; give them back by subtraction. */
+bool		 query_hold(struct dns *, size_t len);
+/* A message came from a resolver.  The query and `u` may be gone afterwards. */
+void		 query_take(struct query *, struct upstream *u, const uint8_t *msg, size_t len);
+/* Nothing will come from a resolver.  The same. */
+void		 query_refused(struct query *, struct upstream *u);
+/* c-ares has no more to try, or said that the answer is one. */
+void		 query_end(struct query *);
+
+/* ---- resolve.c ---- */
+
+/* servers: how many it has.  Reads no file, but c-ares reads random bytes here. */
+void	resolver_init(struct resolver *, struct dns *, size_t servers, size_t busy_max);
+/* Start; query_end() follows, perhaps at once. */
+void	resolver_ask(struct query *);
+/* A server answered with this code (WIRE_SERVFAIL also: it cannot be reached). */
+void	resolver_answered(struct query *, size_t server, enum wire_rcode);
+/* Time is up: query_end() at once. */
+void	resolver_stop(struct query *);
+/* Time passes. */
+void	resolver_tick(struct resolver *);
+
+/* ---- upstream.c ---- */
+
+extern const struct sandbox_row	upstream_rows[];
+extern const struct chan_handler upstream_handlers[];
+
+void	upstream_init(struct dns *);
+/* Send the query to one of its servers, again if need be.  False: that server has failed. */
+bool	upstream_ask(struct query *, size_t server, bool tcp);
+/* Give back all of a query's sockets. */
+void	upstream_done(struct query *);
+
+/* ---- note.c: events, and the lines of -v ---- */
+
+void	note_query(const struct query *);
+/* made: what was not relayed, but made here; why: says so in words, or NULL. */
+void	note_answer(const struct query *, const uint8_t *msg, size_t len, bool made,
+	    const char *why);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * main.c - cf-dns: answers the name queries of a command tree, and does nothing else.
+ *
+ * Options only; the program's life is in dns.c.
+ *
+ * Exit: 0 a peer closed its channel, 1 something failed, 2 wrong command line.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "dns.h"
+#include "event.h"
+#include "inside.h"
+#include "log.h"
+
+struct options {
+	struct dns	*dns;
+	int		 dial_fd, log_fd;
+	int		 verbose;
+	bool		 print;
+};
+
+static const struct cli	cli;
+
+static bool
+set_fd(int *out, const char *arg, char *why)
+{
+	long fd;
+
+	if (!cli_number(arg, 3, 65535, &fd, why))
+		return false;
+	*out = (int)fd;
+	return true;
+}
+
+static bool
+set_dial_fd(void *conf, const char *arg, char *why)
+{
+	return set_fd(&((struct options *)conf)->dial_fd, arg, why);
+}
+
+static bool
+set_log_fd(void *conf, const char *arg, char *why)
+{
+	return set_fd(&((struct options *)conf)->log_fd, arg, why);
+}
+
+static bool
+set_resolver(void *conf, const char *arg, char *why)
+{
+	struct dns *dns = ((struct options *)conf)->dns;
+
+	if (dns->nresolvers == RESOLVERS_MAX) {
+		snprintf(why, CLI_WHY_LEN, "more than %d resolvers", RESOLVERS_MAX);
+		return false;
+	}
+	if (!addr_parse(arg, INSIDE_DNS_PORT, &dns->resolvers[dns->nresolvers])) {
+		snprintf(why, CLI_WHY_LEN, "not an address, or an address and port");
+		return false;
+	}
+	dns->nresolvers++;
+	return true;
+}
+
+static bool
+set_pinned(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct options *)conf)->dns->pinned = true;
+	return true;
+}
+
+static bool
+set_no_aaaa(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct options *)conf)->dns->no_aaaa = true;
+	return true;
+}
+
+static bool
+set_print(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct options *)conf)->print = true;
+	return true;
+}
+
+static bool
+set_verbose(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct options *)conf)->verbose++;
+	return true;
+}
+
+static bool
+set_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&cli);
+	exit(0);
+}
+
+static bool
+set_version(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_version(&cli);
+	exit(0);
+}
+
+static const struct cli_option options[] = {
+	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
+	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N" },
+	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
+	{ 0,   "pinned",   NULL,          set_pinned,   "ask only the --resolver list" },
+	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "ask this server (again: one more)" },
+	{ 'h', "help",     NULL,          set_help,     "print this" },
+	{ 'n', "check",    NULL,          set_print,    "print what the sandbox allows, and exit" },
+	{ 'v', "verbose",  NULL,          set_verbose,  "a line for each answer (-vv: more)" },
+	{ 'V', "version",  NULL,          set_version,  "print the version" },
+	{ 0,   NULL,       NULL,          NULL,         NULL }
+};
+
+static const struct cli cli = {
+	"cf-dns", "[options] --dial-fd N",
+	"Answer the DNS queries that cf-netstack sends on standard input, on sockets of a dialler.",
+	options
+};
+
+int
+main(int argc, char *argv[])
+{
+	static struct dns dns;
+	struct options o = { .dns = &dns, .dial_fd = -1, .log_fd = -1 };
+	int rfd, wfd;
+
+	log_init("cf-dns", 0);
+	if (cli_parse(&cli, &o, argc, argv, 2) != argc) {
+		log_fatal_status(2);
+		fatalx("unexpected operand (try: cf-dns --help)");
+	}
+	log_init("cf-dns", o.verbose);
+	if (o.print) {
+		sandbox_print(dns_sandbox);
+		return 0;
+	}
+	if (o.dial_fd == -1) {
+		log_fatal_status(2);
+		fatalx("--dial-fd N is needed (try: cf-dns --help)");
+	}
+	event_init(o.log_fd);
+
+	sandbox_prepare(&rfd, &wfd, (const int []){ o.dial_fd, o.log_fd, -1 });
+	dns_open(&dns, rfd, wfd, o.dial_fd);
+	sandbox_seal(dns_sandbox);
+	return dns_run(&dns);
+}

@@ -1,0 +1,369 @@
+/*
+ * query.c - a query, from its QUERY frame to its one ANSWER frame.
+ *
+ *   QUERY ─┬─ no query, AAAA without a route, nobody to ask ────────────> ANSWER, made here
+ *          └─> waiting ─> busy (c-ares has it) ─┬─ answered ────────────> ANSWER, relayed
+ *                 │                             └─ nobody answered ─┐
+ *                 └─ BUDGET_MS after QUERY ─────────────────────────┴──> ANSWER, SERVFAIL
+ *
+ * The tree is on the other side and may send anything, at any rate.  It gets an answer
+ * to everything that has an id to answer to; what it can make us hold is bounded: queries
+ * by WAITING_MAX and the shares of the two resolver lists, bytes by HELD_MAX.  Servers that
+ * the tree chose itself have places of their own, so a dead one is no harm to the others.
+ *
+ * What must stay true: each QUERY is answered once, in reply(), which also frees it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "dns.h"
+#include "inside.h"
+#include "log.h"
+
+#define DIRECT_MAX	(INFLIGHT_MAX / 2)
+
+static void	on_tick(uv_timer_t *);
+static void	on_admit(uv_prepare_t *);
+
+void
+query_init(struct dns *dns)
+{
+	static const char *const gateways[] = { INSIDE_GATEWAY4, INSIDE_GATEWAY6 };
+
+	for (size_t i = 0; i < 2; i++)
+		addr_parse(gateways[i], INSIDE_DNS_PORT, &dns->gateway[i]);
+	for (size_t i = 0; i < BUCKETS; i++)
+		LIST_INIT(&dns->by_id[i]);
+	resolver_init(&dns->listed, dns, dns->nresolvers, INFLIGHT_MAX);
+	resolver_init(&dns->direct, dns, 1, DIRECT_MAX);
+	uv_timer_init(&dns->loop, &dns->tick);
+	uv_prepare_init(&dns->loop, &dns->admit);
+	uv_unref((uv_handle_t *)&dns->admit);
+	dns->tick.data = dns->admit.data = dns;
+}
+
+struct query *
+query_find(struct dns *dns, uint16_t id)
+{
+	struct query *q;
+
+	LIST_FOREACH(q, &dns->by_id[id % BUCKETS], by_id)
+		if (q->id == id)
+			return q;
+	return NULL;
+}
+
+/* Random bytes cost a system call: take them for many queries at once. */
+static uint16_t
+random_id(struct dns *dns)
+{
+	uint16_t id;
+
+	if (dns->nrandoms < sizeof(id)) {
+		if (getrandom(dns->randoms, sizeof(dns->randoms), 0) != sizeof(dns->randoms))
+			fatal("no random bytes");
+		dns->nrandoms = sizeof(dns->randoms);
+	}
+	dns->nrandoms -= sizeof(id);
+	memcpy(&id, dns->randoms + dns->nrandoms, sizeof(id));
+	return id;
+}
+
+static struct query *
+query_new(struct dns *dns, uint64_t flow, const uint8_t *msg, size_t len)
+{
+	struct query *q = calloc(1, sizeof(*q) + len);
+
+	if (q == NULL)
+		return NULL;
+	q->dns = dns;
+	q->flow = flow;
+	q->len = len;
+	memcpy(q->msg, msg, len);
+	LIST_INIT(&q->upstreams);
+	return q;
+}
+
+/* ---- the answer ---- */
+
+static void
+reply(struct query *q, const uint8_t *msg, size_t len, bool made, const char *why)
+{
+	note_answer(q, msg, len, made, why);
+	chan_send(q->dns->stack, MSG_ANSWER, q->flow, NULL, 0, msg, len, -1);
+	free(q->answer);
+	free(q);
+}
+
+static void
+reply_made(struct query *q, enum wire_rcode rcode, const char *why)
+{
+	uint8_t out[WIRE_REPLY_MAX];
+
+	reply(q, out, wire_reply(out, q->msg, &q->wire, rcode), true, why);
+}
+
+static void
+reply_relayed(struct query *q)
+{
+	uint8_t cut[WIRE_UDP_MIN];
+
+	wire_set_id(q->answer, q->wire.id);
+	if (q->asked.transport == IPPROTO_UDP && q->answer_len > q->wire.udp_size)
+		reply(q, cut, wire_truncate(cut, sizeof(cut), q->answer, q->answer_len),
+		    false, NULL);
+	else
+		reply(q, q->answer, q->answer_len, false, NULL);
+}
+
+/* ---- waiting, busy, done ---- */
+
+static void
+start(struct resolver *r)
+{
+	struct dns *dns = r->dns;
+	struct query *q = TAILQ_FIRST(&r->waiting);
+
+	TAILQ_REMOVE(&r->waiting, q, link);
+	r->nwaiting--;
+	TAILQ_INSERT_TAIL(&r->busy, q, link);
+	r->nbusy++;
+	do {
+		q->id = random_id(dns);
+	} while (query_find(dns, q->id) != NULL);
+	LIST_INSERT_HEAD(&dns->by_id[q->id % BUCKETS], q, by_id);
+	wire_set_id(q->msg, q->id);
+	resolver_ask(q);
+}
+
+static void
+admit(struct resolver *r)
+{
+	while (r->nwaiting > 0 && r->nbusy < r->busy_max)
+		start(r);
+}
+
+/* Before the loop sleeps: places that became free are given on. */
+static void
+on_admit(uv_prepare_t *h)
+{
+	struct dns *dns = h->data;
+
+	admit(&dns->listed);
+	admit(&dns->direct);
+	if (dns->listed.nwaiting + dns->direct.nwaiting == 0)
+		uv_prepare_stop(h);
+}
+
+static void
+wait_in_line(struct query *q)
+{
+	struct dns *dns = q->dns;
+
+	dns->held += q->len;
+	q->deadline = uv_now(&dns->loop) + BUDGET_MS;
+	TAILQ_INSERT_TAIL(&q->via->waiting, q, link);
+	q->via->nwaiting++;
+	if (!uv_is_active((uv_handle_t *)&dns->tick))
+		uv_timer_start(&dns->tick, on_tick, TICK_MS, TICK_MS);
+	admit(q->via);
+	if (dns->listed.nwaiting + dns->direct.nwaiting > 0)
+		uv_prepare_start(&dns->admit, on_admit);
+}
+
+void
+query_end(struct query *q)
+{
+	upstream_done(q);
+	TAILQ_REMOVE(&q->via->busy, q, link);
+	q->via->nbusy--;
+	LIST_REMOVE(q, by_id);
+	q->dns->held -= q->len + q->answer_len;
+	if (q->answer == NULL)
+		reply_made(q, WIRE_SERVFAIL, "no resolver answered");
+	else if (q->cut && q->asked.transport == IPPROTO_TCP)
+		reply_made(q, WIRE_SERVFAIL, "no resolver answered in full");
+	else
+		reply_relayed(q);
+}
+
+static void
+expire(struct resolver *r, uint64_t now)
+{
+	struct query *q, *next;
+
+	for (q = TAILQ_FIRST(&r->busy); q != NULL && q->deadline <= now; q = next) {
+		next = TAILQ_NEXT(q, link);
+		resolver_stop(q);
+	}
+	for (q = TAILQ_FIRST(&r->waiting); q != NULL && q->deadline <= now; q = next) {
+		next = TAILQ_NEXT(q, link);
+		TAILQ_REMOVE(&r->waiting, q, link);
+		r->nwaiting--;
+		q->dns->held -= q->len;
+		reply_made(q, WIRE_SERVFAIL, "too many queries before it");
+	}
+}
+
+static void
+on_tick(uv_timer_t *h)
+{
+	struct dns *dns = h->data;
+	struct resolver *const both[] = { &dns->listed, &dns->direct };
+	bool idle = true;
+
+	for (size_t i = 0; i < 2; i++) {
+		resolver_tick(both[i]);
+		expire(both[i], uv_now(&dns->loop));
+		admit(both[i]);
+		idle = idle && TAILQ_EMPTY(&both[i]->busy) && TAILQ_EMPTY(&both[i]->waiting);
+	}
+	if (idle)
+		uv_timer_stop(h);
+}
+
+/* ---- what resolvers say ---- */
+
+bool
+query_hold(struct dns *dns, size_t len)
+{
+	if (dns->held + len > HELD_MAX + ANSWERS_MAX)
+		return false;
+	dns->held += len;
+	return true;
+}
+
+/* Keep an answer: a later one replaces it, but an error no truncated answer. */
+static void
+hold(struct query *q, const struct upstream *u, const uint8_t *msg, size_t len, bool cut)
+{
+	uint8_t *copy;
+
+	if (q->cut && (msg[3] & 0x0f) != WIRE_NOERROR)
+		return;
+	if (!query_hold(q->dns, len))
+		return;
+	if ((copy = malloc(len)) == NULL) {
+		q->dns->held -= len;
+		return;
+	}
+	memcpy(copy, msg, len);
+	free(q->answer);
+	q->dns->held -= q->answer_len;
+	q->answer = copy;
+	q->answer_len = len;
+	q->answered_by = u->addr;
+	q->cut = cut;
+}
+
+void
+query_take(struct query *q, struct upstream *u, const uint8_t *msg, size_t len)
+{
+	char addr[ADDR_STRLEN];
+	bool cut;
+
+	if (!wire_answers(msg, len, q->msg, &q->wire)) {
+		log_debug("%s: what came is no answer to the query", addr_str(&u->addr, addr));
+		return;
+	}
+	cut = !u->tcp && (msg[2] & 0x02) != 0;
+	hold(q, u, msg, len, cut);
+	if (!cut)
+		resolver_answered(q, u->server, msg[3] & 0x0f);
+	else if (!upstream_ask(q, u->server, true))
+		resolver_answered(q, u->server, WIRE_SERVFAIL);
+}
+
+void
+query_refused(struct query *q, struct upstream *u)
+{
+	resolver_answered(q, u->server, WIRE_SERVFAIL);
+}
+
+/* ---- what the tree asks ---- */
+
+static bool
+is_gateway(const struct dns *dns, const struct addr *a)
+{
+	return addr_equal(a, &dns->gateway[0]) || addr_equal(a, &dns->gateway[1]);
+}
+
+/* "The system's resolvers", or the server that was asked; NULL where there is none. */
+static struct resolver *
+route(struct dns *dns, const struct addr *server)
+{
+	if (!dns->pinned && !is_gateway(dns, server))
+		return &dns->direct;
+	return dns->nresolvers > 0 ? &dns->listed : NULL;
+}
+
+static void
+warn_no_resolver(struct dns *dns)
+{
+	if (!dns->warned)
+		log_warnx("no resolver is known, so names get SERVFAIL (name one: cf-spawn -d ADDR)");
+	dns->warned = true;
+}
+
+/* Why a query is answered here and how; NULL: q->via is to be asked. */
+static const char *
+answer_here(struct query *q, enum wire_rcode *rcode)
+{
+	struct dns *dns = q->dns;
+	const char *bad = wire_query(q->msg, q->len, &q->wire);
+
+	*rcode = WIRE_FORMERR;
+	if (bad != NULL)
+		return bad;
+	*rcode = WIRE_NOERROR;
+	if (dns->no_aaaa && q->wire.question && q->wire.qtype == WIRE_AAAA &&
+	    q->wire.qclass == WIRE_IN && q->wire.opcode == 0)
+		return "no route for IPv6";
+	*rcode = WIRE_SERVFAIL;
+	if ((q->via = route(dns, &q->asked.server)) == NULL) {
+		warn_no_resolver(dns);
+		return "no resolver is known";
+	}
+	if (q->via->nwaiting >= WAITING_MAX || dns->held + q->len > HELD_MAX)
+		return "too many queries";
+	return NULL;
+}
+
+static void
+on_query(struct chan *c, const struct frame *f, int fd)
+{
+	struct dns *dns = chan_arg(c);
+	struct rd r = rd_over(f->body, f->len);
+	enum wire_rcode rcode;
+	struct msg_query m;
+	struct query *q;
+	const char *why;
+
+	(void)fd;
+	if (!msg_query_get(&r, &m)) {
+		chan_fail(c, "bad QUERY");
+		return;
+	}
+	/* Without a header there is no id to answer to: an empty ANSWER, which is dropped. */
+	if (rd_left(&r) < WIRE_HEADER_LEN || (q = query_new(dns, f->flow, r.p, rd_left(&r))) == NULL) {
+		chan_send(c, MSG_ANSWER, f->flow, NULL, 0, NULL, 0, -1);
+		return;
+	}
+	q->asked = m;
+	why = answer_here(q, &rcode);
+	note_query(q);
+	if (why != NULL)
+		reply_made(q, rcode, why);
+	else
+		wait_in_line(q);
+}
+
+/* What cf-netstack may ask; anything else ends the process. */
+const struct chan_handler query_handlers[] = {
+	{ MSG_QUERY, on_query },
+	{ 0, NULL }
+};

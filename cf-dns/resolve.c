@@ -1,0 +1,213 @@
+/*
+ * resolve.c - c-ares decides who is asked, when again, and whose answer counts.
+ *
+ * c-ares never sees a socket.  It believes to have one a server, which are slots here:
+ *
+ *   ares_send ──> on_send(slot) ──> upstream_ask(query, server)      a socket of its own
+ *   upstream  ──> query_take    ──> resolver_answered ──> on_recv(slot)   for each query
+ *
+ * This is how every query gets a fresh port although c-ares 1.18 keeps one socket a
+ * server, how one query's broken socket is no other's error, and why no channel
+ * has to be made behind the seal, where c-ares could not read /dev/urandom.
+ *
+ * What goes through it is the head of each message (header and question), by which it
+ * tells queries apart and answers from lies.  The rest it would not keep: answers above
+ * 512 bytes it cuts, or asks for again, unless it may edit the EDNS record itself.
+ * Truncation is not its concern either: query.c asks again over TCP.
+ *
+ * What must stay true: a slot's read gives one message, once, and otherwise EAGAIN, so
+ * c-ares never sees an error that it would hold against all queries of a server.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "dns.h"
+#include "log.h"
+
+#define LABEL_PORT	53
+#define TRIES		3		/* with doubled times more than BUDGET_MS */
+
+/* To c-ares server n is 0.0.0.(n+1); the real address may differ from query to query. */
+static struct in_addr
+label_addr(size_t server)
+{
+	return (struct in_addr){ .s_addr = htonl((uint32_t)server + 1) };
+}
+
+static ares_socket_t
+on_socket(int family, int type, int protocol, void *arg)
+{
+	struct resolver *r = arg;
+
+	(void)family, (void)protocol;
+	if (type != SOCK_DGRAM || r->nslots == RESOLVERS_MAX) {
+		errno = EMFILE;
+		return ARES_SOCKET_BAD;
+	}
+	return (ares_socket_t)r->nslots++;
+}
+
+static int
+on_connect(ares_socket_t slot, const struct sockaddr *sa, ares_socklen_t len, void *arg)
+{
+	struct resolver *r = arg;
+	struct sockaddr_in in;
+	size_t server;
+
+	(void)len;
+	memcpy(&in, sa, sizeof(in));
+	server = ntohl(in.sin_addr.s_addr) - 1;
+	r->server_of[slot] = server;
+	r->slot_of[server] = (size_t)slot;
+	return 0;
+}
+
+/* Slots stay: ARES_FLAG_STAYOPEN, and they never fail. */
+static int
+on_close(ares_socket_t slot, void *arg)
+{
+	(void)slot, (void)arg;
+	return 0;
+}
+
+static ares_ssize_t
+on_send(ares_socket_t slot, const struct iovec *iov, int n, void *arg)
+{
+	struct resolver *r = arg;
+	struct query *q;
+	bool tcp;
+
+	q = n == 1 && iov->iov_len >= WIRE_HEADER_LEN ?
+	    query_find(r->dns, wire_id(iov->iov_base)) : NULL;
+	if (q == NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	/* A zone transfer has no form for datagrams (RFC 5936 4.1). */
+	tcp = q->asked.transport == IPPROTO_TCP && q->wire.question &&
+	    (q->wire.qtype == WIRE_AXFR || q->wire.qtype == WIRE_IXFR);
+	if (!upstream_ask(q, r->server_of[slot], tcp)) {
+		errno = ECONNREFUSED;
+		return -1;
+	}
+	return (ares_ssize_t)iov->iov_len;
+}
+
+static ares_ssize_t
+on_recv(ares_socket_t slot, void *buf, size_t len, int flags, struct sockaddr *from,
+    ares_socklen_t *fromlen, void *arg)
+{
+	struct resolver *r = arg;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(LABEL_PORT),
+	    .sin_addr = label_addr(r->server_of[slot]) };
+	size_t n = r->msg_len;
+
+	(void)flags;
+	if (r->msg == NULL || n > len) {
+		errno = EAGAIN;
+		return -1;
+	}
+	memcpy(buf, r->msg, n);
+	r->msg = NULL;
+	if (from != NULL && *fromlen >= sizeof(in)) {
+		memcpy(from, &in, sizeof(in));
+		*fromlen = sizeof(in);
+	}
+	return (ares_ssize_t)n;
+}
+
+static const struct ares_socket_functions socket_functions = {
+	on_socket, on_close, on_connect, on_recv, on_send
+};
+
+static void
+servers_set(struct resolver *r)
+{
+	struct ares_addr_port_node nodes[RESOLVERS_MAX] = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < r->nservers; i++) {
+		nodes[i].family = AF_INET;
+		nodes[i].addr.addr4 = label_addr(i);
+		nodes[i].udp_port = nodes[i].tcp_port = LABEL_PORT;
+		nodes[i].next = i + 1 < r->nservers ? &nodes[i + 1] : NULL;
+	}
+	if ((rc = ares_set_servers_ports(r->ares, nodes)) != ARES_SUCCESS)
+		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
+}
+
+void
+resolver_init(struct resolver *r, struct dns *dns, size_t servers, size_t busy_max)
+{
+	static struct in_addr none;
+	/* Whatever is not given here, c-ares would look for in files. */
+	struct ares_options options = {
+		.flags = ARES_FLAG_STAYOPEN | ARES_FLAG_IGNTC | ARES_FLAG_NOSEARCH,
+		.timeout = TRY_MS, .tries = TRIES, .lookups = "b", .servers = &none,
+		.nservers = 1, .ndots = 1
+	};
+	int rc;
+
+	r->dns = dns;
+	r->nservers = servers;
+	r->busy_max = busy_max;
+	TAILQ_INIT(&r->busy);
+	TAILQ_INIT(&r->waiting);
+	if (servers == 0)
+		return;
+	if (servers == 1)
+		options.flags |= ARES_FLAG_NOCHECKRESP;	/* nobody else to ask after SERVFAIL */
+	rc = ares_init_options(&r->ares, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
+	    ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SERVERS | ARES_OPT_NDOTS |
+	    ARES_OPT_DOMAINS | ARES_OPT_SORTLIST | ARES_OPT_NOROTATE);
+	if (rc != ARES_SUCCESS)
+		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
+	ares_set_socket_functions(r->ares, &socket_functions, r);
+	servers_set(r);
+}
+
+static void
+on_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
+{
+	(void)status, (void)timeouts, (void)msg, (void)len;
+	query_end(arg);
+}
+
+void
+resolver_ask(struct query *q)
+{
+	ares_send(q->via->ares, q->msg, q->wire.head_len, on_done, q);
+}
+
+void
+resolver_answered(struct query *q, size_t server, enum wire_rcode rcode)
+{
+	struct resolver *r = q->via;
+	uint8_t head[WIRE_HEAD_MAX];
+	size_t slot = r->slot_of[server];
+
+	memcpy(head, q->msg, q->wire.head_len);
+	head[2] |= 0x80;			/* QR */
+	head[3] = (uint8_t)rcode;
+	r->msg = head;
+	r->msg_len = q->wire.head_len;
+	ares_process_fd(r->ares, (ares_socket_t)slot, ARES_SOCKET_BAD);
+	r->msg = NULL;
+}
+
+void
+resolver_stop(struct query *q)
+{
+	resolver_answered(q, 0, WIRE_NOERROR);
+}
+
+void
+resolver_tick(struct resolver *r)
+{
+	if (r->nservers > 0)
+		ares_process_fd(r->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}

@@ -1,0 +1,101 @@
+/*
+ * wire.h - DNS messages (RFC 1035 4) as far as a forwarder has to read and make them.
+ *
+ * Pure.  The bytes come from the command tree or from a resolver and may be anything.
+ * A forwarder leaves alone what it does not need: records are walked over, never rewritten.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_DNS_WIRE_H
+#define CF_DNS_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+#define WIRE_HEADER_LEN	12
+#define WIRE_NAME_MAX	255		/* RFC 1035 3.1 */
+#define WIRE_NAME_STRLEN 1024		/* each byte as \DDD, and a zero */
+#define WIRE_HEAD_MAX	(WIRE_HEADER_LEN + WIRE_NAME_MAX + 4)
+#define WIRE_REPLY_MAX	(WIRE_HEAD_MAX + 11)		/* head and an empty OPT */
+#define WIRE_UDP_MIN	512		/* what every asker takes (RFC 1035 4.2.1) */
+#define WIRE_LABEL_LEN	16		/* "TYPE65535", "RCODE4095" */
+#define WIRE_ADDRS	48		/* as many addresses as an event line holds */
+
+enum { WIRE_A = 1, WIRE_AAAA = 28, WIRE_OPT = 41, WIRE_IXFR = 251, WIRE_AXFR = 252 };
+enum { WIRE_IN = 1 };
+enum wire_rcode {
+	WIRE_NOERROR = 0, WIRE_FORMERR = 1, WIRE_SERVFAIL = 2, WIRE_NOTIMP = 4, WIRE_REFUSED = 5
+};
+
+/* What a query says of itself. */
+struct wire_query {
+	uint16_t	id;
+	uint8_t		opcode;
+	uint16_t	head_len;	/* header and question */
+	bool		question;	/* there is one, so these two count: */
+	uint16_t	qtype, qclass;
+	bool		edns, dnssec_ok;
+	uint16_t	udp_size;	/* the largest datagram it takes back */
+};
+
+/*
+ * NULL when the message is a query that can be passed on; else why not.  With at least
+ * WIRE_HEADER_LEN bytes *out is good for wire_reply() either way.
+ */
+const char	*wire_query(const uint8_t *msg, size_t len, struct wire_query *out);
+
+/*
+ * A reply to msg that has no records: question and EDNS echoed, RA set, TC clear.
+ * out has room for WIRE_REPLY_MAX; returns the length.
+ */
+size_t		 wire_reply(uint8_t *out, const uint8_t *msg, const struct wire_query *,
+		    enum wire_rcode);
+
+/* Does `answer` answer this query: id, opcode and question the same, letter case aside? */
+bool		 wire_answers(const uint8_t *answer, size_t len, const uint8_t *msg,
+		    const struct wire_query *);
+
+/* What an answer says, as far as it can be read. */
+struct wire_answer {
+	uint16_t	rcode;		/* with the upper bits of OPT (RFC 6891 6.1.3) */
+	bool		truncated;	/* TC */
+	uint16_t	records;	/* that its answer section claims to have */
+	size_t		naddrs;		/* A and AAAA of that section, all names; */
+	struct addr	addrs[WIRE_ADDRS];	/* the first of them */
+	const uint8_t	*opt;		/* the OPT record, or NULL */
+	size_t		opt_len;
+};
+void		 wire_answer(const uint8_t *msg, size_t len, struct wire_answer *out);
+
+/*
+ * The answer cut down to what fits a datagram of `limit` bytes: header with TC,
+ * question, OPT.  out has room for limit; returns the length.
+ */
+size_t		 wire_truncate(uint8_t *out, size_t limit, const uint8_t *msg, size_t len);
+
+static inline uint16_t
+wire_id(const uint8_t *msg)
+{
+	return (uint16_t)(msg[0] << 8 | msg[1]);
+}
+
+static inline void
+wire_set_id(uint8_t *msg, uint16_t id)
+{
+	msg[0] = (uint8_t)(id >> 8);
+	msg[1] = (uint8_t)id;
+}
+
+/*
+ * The question's name as a person writes it: lower case, no dot at the end, "." for
+ * the root, odd bytes as \DDD (RFC 4343 2.1).  buf of WIRE_NAME_STRLEN.
+ */
+const char	*wire_qname(const uint8_t *msg, const struct wire_query *, char *buf);
+/* buf of WIRE_LABEL_LEN. */
+const char	*wire_type_name(uint16_t type, char *buf);
+const char	*wire_rcode_name(uint16_t rcode, char *buf);
+
+#endif
