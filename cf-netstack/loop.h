@@ -1,0 +1,55 @@
+/*
+ * loop.h - cf-netstack at run time: the libuv loop, the channels, and the end of a run.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_LOOP_H
+#define CF_LOOP_H
+
+#include <uv.h>
+
+#include "stack.h"
+
+/* Descriptors of the command line; -1 for none. */
+struct loop_fds {
+	int	spawn_r, spawn_w;	/* standard input and output */
+	int	proxy, dns, capture, tun;
+};
+
+struct loop {
+	struct stack	*stack;
+	uv_loop_t	 uv;
+	uv_poll_t	 inner;		/* the TUN and all host ends (tun_io.c) */
+	uv_timer_t	 timer;		/* the next deadline of the stack */
+	uv_idle_t	 busy;		/* runs while the stack has more to do at once */
+	uv_prepare_t	 prepare;
+	bool		 watching;	/* inner is polled */
+	bool		 finishing;	/* FINISH has come, FINISHED has not gone */
+	bool		 empty;		/* ... and no process of the tree is left */
+	uint64_t	 progress, progress_at;	/* of what is still delivered */
+	struct timer	 drain;		/* looks whether there is progress */
+	bool		 cut_off;	/* a helper has gone: nothing is served any more */
+	bool		 greeted;	/* our HELLO to cf-spawn is out */
+	int		 status;	/* of the process */
+};
+
+/*
+ * Take the descriptors over and build all that needs system calls which the seal forbids.
+ * Ends the process on failure.
+ */
+void	loop_open(struct loop *, struct stack *, const struct loop_fds *);
+/* After the seal: HELLO to all we depend on, then run to the end of the channel to cf-spawn. */
+int	loop_run(struct loop *);
+
+/* chans.c */
+void	chans_open(struct loop *, const struct loop_fds *);
+void	chans_start(struct loop *);
+/* Each turn: say HELLO or FINISHED when its time has come. */
+void	chans_turn(struct loop *);
+/* Read the clock into stack->now. */
+void	loop_clock(struct stack *);
+
+/* Every table of this program, in the order of -n. */
+extern const struct sandbox_row *const netstack_sandbox[];
+
+#endif

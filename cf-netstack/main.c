@@ -1,0 +1,118 @@
+/*
+ * main.c - cf-netstack: packets of the command tree in, sockets that others connected out.
+ *
+ * cf-spawn holds the channel on standard input and output and hands the TUN over; cf-proxy, cf-dns
+ * and cf-capture are reached by descriptors that the command line names.  This program parses
+ * what the untrusted tree sends, so it is assumed to fall: it sees no network and no file,
+ * and what it can ask for is judged elsewhere.
+ *
+ * Exit: 0 cf-spawn closed the channel, 1 something failed, 2 bad command line.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "cli.h"
+#include "log.h"
+#include "loop.h"
+
+struct conf {
+	long	proxy_fd, dns_fd, capture_fd, tun_fd;
+	int	verbose;
+	bool	print;
+};
+
+static const struct cli	netstack_cli;
+
+#define FD_OPTION(name)								\
+static bool									\
+set_##name(void *conf, const char *arg, char *why)				\
+{										\
+	return cli_number(arg, 3, 65535, &((struct conf *)conf)->name, why);	\
+}
+FD_OPTION(proxy_fd)
+FD_OPTION(dns_fd)
+FD_OPTION(capture_fd)
+FD_OPTION(tun_fd)
+
+static bool
+set_print(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct conf *)conf)->print = true;
+	return true;
+}
+
+static bool
+set_verbose(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct conf *)conf)->verbose++;
+	return true;
+}
+
+static bool
+set_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&netstack_cli);
+	exit(0);
+}
+
+static bool
+set_version(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_version(&netstack_cli);
+	exit(0);
+}
+
+static const struct cli_option options[] = {
+	{ 0,   "proxy-fd",   "N", set_proxy_fd,   "channel to cf-proxy: every flow is asked for there" },
+	{ 0,   "dns-fd",     "N", set_dns_fd,     "channel to cf-dns: every query goes there" },
+	{ 0,   "capture-fd", "N", set_capture_fd, "channel to cf-capture: every packet goes there, too" },
+	{ 0,   "tun-fd",     "N", set_tun_fd,     "the TUN device, where it does not come by message" },
+	{ 'n', "print",      NULL, set_print,     "print what the sandbox allows, and exit" },
+	{ 'v', "verbose",    NULL, set_verbose,   "say more on standard error; twice: each step" },
+	{ 'h', "help",       NULL, set_help,      "print this, and exit" },
+	{ 'V', "version",    NULL, set_version,   "print the version, and exit" },
+	{ 0 }
+};
+
+static const struct cli netstack_cli = {
+	.name = "cf-netstack", .usage = "[options]",
+	.about = "IP, TCP, UDP and ICMP for a command tree, on a TUN device and sockets it is handed.",
+	.options = options,
+};
+
+int
+main(int argc, char *argv[])
+{
+	static struct conf conf = { .proxy_fd = -1, .dns_fd = -1, .capture_fd = -1, .tun_fd = -1 };
+	static struct stack stack;
+	static struct loop loop;
+	struct loop_fds fds;
+	int keep[5], n = 0;
+
+	log_init("cf-netstack", 0);
+	if (cli_parse(&netstack_cli, &conf, argc, argv, 2) != argc) {
+		log_fatal_status(2);
+		fatalx("takes no arguments (try: cf-netstack --help)");
+	}
+	log_init("cf-netstack", conf.verbose);
+	if (conf.print) {
+		sandbox_print(netstack_sandbox);
+		return 0;
+	}
+	fds = (struct loop_fds){ .proxy = (int)conf.proxy_fd, .dns = (int)conf.dns_fd,
+	    .capture = (int)conf.capture_fd, .tun = (int)conf.tun_fd };
+	for (const long *p = &conf.proxy_fd; p <= &conf.tun_fd; p++)
+		if (*p != -1)
+			keep[n++] = (int)*p;
+	keep[n] = -1;
+
+	sandbox_prepare(&fds.spawn_r, &fds.spawn_w, keep);
+	loop_open(&loop, &stack, &fds);
+	sandbox_seal(netstack_sandbox);
+	return loop_run(&loop);
+}

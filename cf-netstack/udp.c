@@ -1,0 +1,567 @@
+/*
+ * udp.c - UDP flows of the child.
+ *
+ * A flow is a pair of addresses and ports; its host end is a connected socket.  cf-proxy
+ * gives the flows of one child socket one host port, so peers see one sender.
+ *
+ *   datagram --> flow? no --> OPEN, kept (pending.c) --> OPENED --> sent
+ *                   |                                '-> REFUSED --> ICMP error about each
+ *                   '-- yes --> gathered until the burst of packets ends --> sent
+ *
+ * Up: datagrams of one flow that come in one burst, and are alike in all but content, leave
+ * as one train (UDP_SEGMENT): one call, and one walk through the host's stack.  A train
+ * has one size, of which only the last may fall short.
+ * Down: what the socket has, one by one or as a train when the kernel has one (UDP_GRO).
+ *
+ * What the network says about a datagram (refused, unreachable, too big, expired) is read
+ * from the socket's error queue and told to the child as ICMP about its own packet.
+ *
+ * A flow ends after a time without datagrams: there is no other sign.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dgram.h"
+#include "pending.h"
+
+/* RFC 4787 4.3 asks for two minutes at least once there is an answer; QUIC sits idle for longer. */
+#define IDLE_ASKED_MS	30000
+#define IDLE_REPLIED_MS	180000
+#define IDLE_QUIC_MS	300000
+#define PORT_QUIC	443
+
+#define TRAIN_MAX	64	/* UDP_MAX_SEGMENTS of older kernels */
+#define TRAIN_BYTES	65000	/* below the longest datagram of either family */
+#define TRAIN_SIZE_MAX	9000	/* longer ones gain nothing */
+#define BATCH_LEAST	4
+#define READS		8	/* of one flow in one turn, each of up to DSOCK_BATCH datagrams */
+
+struct udp_flow {
+	struct flow	 f;
+	struct pending	 pending;	/* before OPENED */
+	struct dsock	 sock;
+	uint64_t	 last;		/* when something went either way */
+	bool		 replied;
+	size_t		 last_len;	/* of the newest datagram up */
+	unsigned	 batch;		/* how many more to ask the socket for at once */
+
+	/* The train of this burst. */
+	struct udp_flow	*next_train;	/* from stack->udp */
+	struct buf	*train;		/* NULL: none */
+	size_t		 train_len, train_size;
+	unsigned	 train_n;
+	bool		 train_closed;	/* the last one was short */
+	struct dattr	 train_attr;
+	size_t		 size_max;	/* trains of this size or more were refused; 0: none was */
+};
+
+static struct udp_flow *
+udp_of(struct flow *f)
+{
+	return (struct udp_flow *)f;
+}
+
+/* ---- what went wrong ---- */
+
+/*
+ * An error about a datagram of which we know the payload: all of it (whole == len) or
+ * its start.
+ */
+static void
+tell_error(struct udp_flow *u, const struct icmp_error *e, const struct addr *from,
+    const uint8_t *payload, size_t len, size_t whole)
+{
+	struct flow *f = &u->f;
+	bool expired = e->type == (f->src.family == 4 ? ICMP4_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED);
+	struct ip_head h = { .src = &f->src, .dst = &f->dst, .proto = PROTO_UDP,
+	    .tclass = u->sock.attr.tclass, .df = u->sock.attr.df,
+	    .hop_limit = expired ? 1 : u->sock.attr.hop_limit };
+	uint8_t out[ICMP_ERROR_MAX], quote[ICMP_ERROR_MAX];
+	struct wr w = wr_over(quote, sizeof(quote));
+	uint16_t sum = 0;		/* in a part of a datagram there is no telling */
+
+	if (whole == len) {
+		uint8_t head[UDP_HEADER];
+		struct wr hw = wr_over(head, sizeof(head));
+
+		ip_put_udp(&hw, &h, len, 0);
+		sum = ip_checksum(payload, len, ip_sum(head, sizeof(head),
+		    ip_pseudo(&f->src, &f->dst, PROTO_UDP, UDP_HEADER + len)));
+	}
+	if (len > sizeof(quote) - UDP_HEADER)
+		len = sizeof(quote) - UDP_HEADER;
+	ip_put_udp(&w, &h, whole, sum);
+	wr_bytes(&w, payload, len);
+	len = icmp_error_rebuild(out, e, dgram_error_from(f->stack, from, f->src.family), &h,
+	    UDP_HEADER + whole, quote, UDP_HEADER + len);
+	if (len > 0)
+		tun_send_packet(f->stack, NULL, out, len);
+}
+
+static void
+on_queued_error(struct flow *f, const struct dsock_error *q)
+{
+	struct udp_flow *u = udp_of(f);
+	size_t whole = u->last_len > q->len ? u->last_len : q->len;
+
+	tell_error(u, &q->error, &q->from, q->data, q->len, whole);
+}
+
+/* ---- up: one datagram ---- */
+
+static void
+send_failed(struct udp_flow *u, const uint8_t *payload, size_t len, int err)
+{
+	struct icmp_error e;
+
+	if (icmp_error_of(err, u->f.src.family, err == EMSGSIZE ? dsock_mtu(&u->f) : 0, &e))
+		tell_error(u, &e, NULL, payload, len, len);
+	if (host_fd(&u->f) < 0)			/* frames: RESET has ended it on the other side */
+		flow_end(&u->f, CLOSE_PEER);
+}
+
+/*
+ * Send, and where an error of an earlier datagram is reported instead, read that and send
+ * again.  Returns 0 or an errno.
+ */
+static int
+send_retry(struct udp_flow *u, const uint8_t *data, size_t len)
+{
+	int err = 0;
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		if (host_send(&u->f, data, len, &err) != HOST_ERROR)
+			return 0;
+		if (dsock_errors(&u->f, on_queued_error) == 0)
+			break;
+	}
+	return err;
+}
+
+static void
+send_one(struct udp_flow *u, const struct dattr *attr, const uint8_t *payload, size_t len)
+{
+	int err;
+
+	if (u->f.dead)
+		return;
+	dsock_attr(&u->f, &u->sock, attr);
+	if (u->sock.segment != 0 && len > u->sock.segment)
+		(void)dsock_segment(&u->f, &u->sock, 0);
+	u->last_len = len;
+	u->f.up_packets++;
+	if ((err = send_retry(u, payload, len)) != 0)
+		send_failed(u, payload, len, err);
+}
+
+static void
+send_each(struct udp_flow *u, const struct dattr *attr, const uint8_t *data, size_t len, size_t size)
+{
+	for (size_t off = 0; off < len; off += size)
+		send_one(u, attr, data + off, len - off < size ? len - off : size);
+}
+
+/* ---- up: trains ---- */
+
+/*
+ * Send a train.  Where the kernel does not take it (size above the path MTU, a device without
+ * checksums), the datagrams go one by one, and such a size is not tried again.
+ */
+static void
+send_train(struct udp_flow *u, const struct dattr *attr, const uint8_t *data, size_t len, size_t size)
+{
+	size_t n = (len + size - 1) / size;
+
+	if (host_fd(&u->f) < 0 || n > TRAIN_MAX || (u->size_max != 0 && size >= u->size_max) ||
+	    !dsock_segment(&u->f, &u->sock, (uint16_t)size)) {
+		send_each(u, attr, data, len, size);
+		return;
+	}
+	dsock_attr(&u->f, &u->sock, attr);
+	u->last_len = size;
+	if (send_retry(u, data, len) == 0) {
+		u->f.up_packets += (uint32_t)n;
+		return;
+	}
+	u->size_max = size;
+	(void)dsock_segment(&u->f, &u->sock, 0);
+	send_each(u, attr, data, len, size);
+}
+
+static void
+train_unlink(struct udp_flow *u)
+{
+	struct udp_flow **at = (struct udp_flow **)&u->f.stack->udp;
+
+	for (; *at != NULL; at = &(*at)->next_train)
+		if (*at == u) {
+			*at = u->next_train;
+			return;
+		}
+}
+
+/* What was gathered leaves; the flow may be dead afterwards. */
+static void
+train_flush(struct udp_flow *u)
+{
+	struct buf *b = u->train;
+
+	if (b == NULL)
+		return;
+	u->train = NULL;
+	if (u->train_n == 1)
+		send_one(u, &u->train_attr, buf_data(b), u->train_len);
+	else
+		send_train(u, &u->train_attr, buf_data(b), u->train_len, u->train_size);
+	buf_put(u->f.stack, b);
+	train_unlink(u);
+}
+
+static bool
+train_takes(const struct udp_flow *u, const struct dattr *attr, size_t len)
+{
+	return u->train != NULL && !u->train_closed && u->train_n < TRAIN_MAX &&
+	    len <= u->train_size && u->train_len + len <= TRAIN_BYTES &&
+	    dattr_equal(&u->train_attr, attr);
+}
+
+/* false: no buffer. */
+static bool
+train_start(struct udp_flow *u, const struct dattr *attr, size_t size)
+{
+	struct stack *s = u->f.stack;
+
+	if ((u->train = buf_get(s)) == NULL)
+		return false;
+	u->train_len = u->train_n = 0;
+	u->train_size = size;
+	u->train_closed = false;
+	u->train_attr = *attr;
+	u->next_train = s->udp;
+	s->udp = u;
+	return true;
+}
+
+/* One datagram, or a train that the child has sent (gso_size not 0). */
+static void
+udp_up(struct udp_flow *u, const struct dattr *attr, const uint8_t *data, size_t len, size_t gso_size)
+{
+	u->last = u->f.stack->now;
+	if (!train_takes(u, attr, len) || gso_size != 0)
+		train_flush(u);
+	if (gso_size != 0 && len > gso_size) {
+		send_train(u, attr, data, len, gso_size);
+		return;
+	}
+	if (len == 0 || len > TRAIN_SIZE_MAX || host_fd(&u->f) < 0 ||
+	    (u->train == NULL && !train_start(u, attr, len))) {
+		send_one(u, attr, data, len);
+		return;
+	}
+	memcpy(buf_data(u->train) + u->train_len, data, len);
+	u->train_len += len;
+	u->train_n++;
+	u->train_closed = len < u->train_size;
+}
+
+void
+udp_burst_end(struct stack *s)
+{
+	while (s->udp != NULL)
+		train_flush(s->udp);
+}
+
+/* ---- the life of a flow ---- */
+
+static uint64_t
+idle_limit(const struct udp_flow *u)
+{
+	if (u->f.dst.port == PORT_QUIC && u->replied)
+		return IDLE_QUIC_MS;
+	return u->replied ? IDLE_REPLIED_MS : IDLE_ASKED_MS;
+}
+
+static void
+on_idle(struct stack *s, struct timer *t)
+{
+	struct flow *f = (struct flow *)((char *)t - offsetof(struct flow, timer));
+	struct udp_flow *u = udp_of(f);
+	uint64_t idle = s->now - u->last, limit = idle_limit(u);
+
+	if (idle < limit)
+		timer_set(s, t, limit - idle, on_idle);
+	else
+		flow_end(f, CLOSE_IDLE);
+}
+
+static void
+on_opened(struct flow *f)
+{
+	struct udp_flow *u = udp_of(f);
+	struct pending_item *item;
+
+	dsock_watch(f, true);
+	while (!f->dead && (item = pending_take(&u->pending)) != NULL) {
+		udp_up(u, &item->attr, item->data, item->len, item->gso_size);
+		free(item);
+	}
+	train_flush(u);
+}
+
+static void
+on_refused(struct flow *f, const struct msg_refused *m)
+{
+	struct udp_flow *u = udp_of(f);
+	struct pending_item *item;
+	struct icmp_error e;
+	bool tell = refused_error(m, f->src.family, &e);
+
+	while ((item = pending_take(&u->pending)) != NULL) {
+		size_t len = item->gso_size != 0 && item->len > item->gso_size ?
+		    item->gso_size : item->len;
+
+		u->sock.attr = item->attr;
+		if (tell)
+			tell_error(u, &e, &m->offender, item->data, len, len);
+		free(item);
+	}
+}
+
+static void
+on_error(struct flow *f)
+{
+	(void)dsock_errors(f, on_queued_error);
+}
+
+/* false: it has ended. */
+static bool
+recv_failed(struct udp_flow *u, int err)
+{
+	struct icmp_error e;
+
+	if (host_fd(&u->f) >= 0) {
+		(void)dsock_errors(&u->f, on_queued_error);
+		return !u->f.dead;
+	}
+	if (icmp_error_of(err, u->f.src.family, 0, &e))
+		tell_error(u, &e, NULL, (const uint8_t *)"", 0, u->last_len);
+	flow_end(&u->f, CLOSE_PEER);
+	return false;
+}
+
+/* ---- down ---- */
+
+/* Datagrams that lie one behind the other, all of `size` but the last. */
+struct run {
+	uint8_t		*at;
+	size_t		 len, size;
+	bool		 closed;	/* the last one was shorter */
+	struct rx_info	 rx;
+};
+
+/* To the child: one datagram, or a train (gso_size not 0). */
+static void
+udp_down(struct udp_flow *u, uint8_t *payload, size_t len, size_t gso_size,
+    const struct rx_info *rx)
+{
+	struct flow *f = &u->f;
+
+	u->last = f->stack->now;
+	u->replied = true;
+	f->down_packets += gso_size != 0 && len > gso_size ?
+	    (uint32_t)((len + gso_size - 1) / gso_size) : 1;
+	dgram_udp(f->stack, &(struct dgram){ .src = &f->dst, .dst = &f->src,
+	    .payload = payload, .len = len, .gso_size = gso_size,
+	    .tclass = rx->tclass, .hop_limit = rx->hop_limit });
+}
+
+static void
+run_flush(struct udp_flow *u, struct run *r)
+{
+	if (r->at != NULL)
+		udp_down(u, r->at, r->len, r->len > r->size ? r->size : 0, &r->rx);
+	r->at = NULL;
+}
+
+/* One that is longer than was expected, or a train that the kernel has made: in two places. */
+static void
+down_long(struct udp_flow *u, const uint8_t *at, size_t size, const struct dsock_msg *m)
+{
+	struct buf *b = buf_get(u->f.stack);
+	size_t first = m->len < size ? m->len : size;
+
+	if (b == NULL)
+		return;
+	if (m->len <= BUF_SIZE) {
+		memcpy(buf_data(b), at, first);
+		memcpy(buf_data(b) + first, m->rest, m->len - first);
+		udp_down(u, buf_data(b), m->len, m->rx.gso_size, &m->rx);
+	}
+	buf_put(u->f.stack, b);
+}
+
+/* A datagram at `at`: it goes on with the run, or begins another one. */
+static void
+run_add(struct udp_flow *u, struct run *r, uint8_t *at, const struct dsock_msg *m)
+{
+	if (m->len > r->size || m->len == 0 || m->rx.gso_size != 0) {
+		run_flush(u, r);
+		down_long(u, at, r->size, m);
+		return;
+	}
+	if (r->at == NULL || r->closed || m->rx.tclass != r->rx.tclass ||
+	    m->rx.hop_limit != r->rx.hop_limit) {
+		run_flush(u, r);
+		r->at = at;
+		r->len = 0;
+		r->rx = m->rx;
+	}
+	r->len += m->len;
+	r->closed = m->len < r->size;
+}
+
+/*
+ * The first datagram is at buf_data(b); where one is, more of its size are likely, and they are
+ * read behind it, so that all of them are one train without being moved.
+ */
+static ssize_t
+down_batch(struct udp_flow *u, struct buf *b, size_t size, const struct rx_info *rx, int *err)
+{
+	struct dsock_msg msgs[DSOCK_BATCH];
+	struct run r = { .at = buf_data(b), .len = size, .size = size, .rx = *rx };
+	uint8_t *base = buf_data(b) + size;
+	unsigned room = (unsigned)(TRAIN_BYTES / size - 1);
+	int n;
+
+	if (u->batch < BATCH_LEAST)
+		u->batch = BATCH_LEAST;
+	if (u->batch > DSOCK_BATCH)
+		u->batch = DSOCK_BATCH;
+	if (room > u->batch)
+		room = u->batch;
+	n = dsock_recv_batch(&u->f, base, size, room, msgs, err);
+	/* Asking for many costs something even where there is none. */
+	if (n == (int)room)
+		u->batch *= 2;
+	else if (n < (int)room / 2)
+		u->batch /= 2;
+	for (int i = 0; i < n; i++)
+		run_add(u, &r, base + (size_t)i * size, &msgs[i]);
+	run_flush(u, &r);
+	return n;
+}
+
+/* One datagram, and those behind it.  As host_recv. */
+static ssize_t
+down_some(struct udp_flow *u, struct buf *b, int *err)
+{
+	struct rx_info rx;
+	ssize_t len = dsock_recv(&u->f, buf_data(b), BUF_SIZE, &rx, err);
+
+	if (len < 0)
+		return len;
+	if (len > 0 && len <= TRAIN_SIZE_MAX / 4 && rx.gso_size == 0 && host_fd(&u->f) >= 0)
+		return down_batch(u, b, (size_t)len, &rx, err);
+	udp_down(u, buf_data(b), (size_t)len, rx.gso_size, &rx);
+	return len;
+}
+
+static void
+on_readable(struct flow *f)
+{
+	struct udp_flow *u = udp_of(f);
+	struct buf *b = buf_get(f->stack);
+	ssize_t got;
+	int err = 0, n;
+
+	if (b == NULL)
+		return;
+	for (n = 0; n < READS; n++) {
+		got = down_some(u, b, &err);
+		if (got == HOST_AGAIN || (got == HOST_ERROR && !recv_failed(u, err)))
+			break;
+	}
+	buf_put(f->stack, b);
+	if (n == READS)
+		flow_run_later(f);
+}
+
+static void
+on_done(struct flow *f)
+{
+	struct udp_flow *u = udp_of(f);
+
+	pending_done(&u->pending);
+	if (u->train != NULL) {
+		buf_put(f->stack, u->train);
+		u->train = NULL;
+	}
+	train_unlink(u);
+}
+
+/* The socket takes datagrams again: none has waited. */
+static void
+on_writable(struct flow *f)
+{
+	(void)f;
+}
+
+static void
+on_aborted(struct flow *f)
+{
+	(void)f;			/* silence, as when a network goes away */
+}
+
+const struct flow_kind udp_kind = {
+	.name = "udp",
+	.size = sizeof(struct udp_flow),
+	.opened = on_opened,
+	.refused = on_refused,
+	.readable = on_readable,
+	.writable = on_writable,
+	.error = on_error,
+	.aborted = on_aborted,
+	.done = on_done,
+};
+
+static struct udp_flow *
+flow_start(struct stack *s, const struct pkt *p)
+{
+	struct flow *f = flow_new(s, &udp_kind, PROTO_UDP, &p->src, &p->dst);
+
+	if (f == NULL)
+		return NULL;
+	udp_of(f)->last = s->now;
+	timer_set(s, &f->timer, IDLE_ASKED_MS, on_idle);
+	if (!flow_open(f, p)) {
+		flow_end(f, CLOSE_CANCEL);
+		return NULL;
+	}
+	return udp_of(f);
+}
+
+void
+udp_input(struct stack *s, const struct pkt *p, const struct virtio_net_hdr *vh)
+{
+	struct dattr attr = dattr_of(p);
+	struct icmp_error refused;
+	struct udp_flow *u;
+	size_t gso_size = 0;
+
+	if (stack_is_gateway(s, &p->dst)) {
+		if (icmp_error_of(ECONNREFUSED, p->family, 0, &refused))
+			icmp_send_error(s, &refused, NULL, p);
+		return;
+	}
+	if (vh != NULL && (vh->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_UDP_L4)
+		gso_size = vh->gso_size;
+	u = (struct udp_flow *)flow_find(s, PROTO_UDP, &p->src, &p->dst);
+	if (u == NULL && (u = flow_start(s, p)) == NULL)
+		return;
+	if (u->f.is_open)
+		udp_up(u, &attr, pkt_payload(p), p->payload_len, gso_size);
+	else
+		pending_add(&u->pending, &attr, pkt_payload(p), p->payload_len, gso_size);
+}
