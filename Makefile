@@ -7,6 +7,7 @@
 #   make DEBUG=1      sanitizers; the sandbox names a forbidden call instead of only killing
 #   make lint         clang-tidy, cppcheck, mandoc, shellcheck
 #   make fuzz         run each fuzz target for FUZZ_SECONDS (60)
+#   make bench        measure beside pasta and slirp4netns (root; BENCH_ARGS=--quick: 3 minutes)
 #   make deps         install Debian packages that are missing (asks apt; root or sudo)
 #   make clean
 #
@@ -37,6 +38,8 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps
+DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
+	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
 
 ifeq ($(DEBUG),1)
@@ -118,13 +121,14 @@ uninstall:
 # tests/fuzz/PART/fuzz_X.c likewise, with tests/fuzz/corpus/X/ as its inputs.
 
 part = $(word 3,$(subst /, ,$(1)))
+heads = $(wildcard $(dir $(1))*.h tests/unit/*.h $(call part,$(1))/*.h shared/*.h)
 TEST_SRC := $(wildcard tests/unit/*/test_*.c tests/sandbox/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*/fuzz_*.c)
 TESTS    := $(TEST_SRC:%.c=$(B)/%)
 FUZZERS  := $(FUZZ_SRC:%.c=$(B)/%)
 
 define TEST
-$(B)/$(1): $(1).c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a
+$(B)/$(1): $(1).c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a $(call heads,$(1))
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  TEST    $(1)")
 	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
@@ -135,7 +139,7 @@ $(foreach t,$(TEST_SRC:%.c=%),$(eval $(call TEST,$(t))))
 
 # Without clang's libFuzzer a small driver runs the corpus and then mutations of it.
 define FUZZ
-$(B)/$(1): $(1).c tests/fuzz/driver.c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a
+$(B)/$(1): $(1).c tests/fuzz/driver.c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a $(call heads,$(1))
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  FUZZ    $(1)")
 	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
@@ -149,11 +153,25 @@ check: deps
 check-unit check-sandbox check-fuzz check-net: check-%: all tests
 	$(Q)tests/run $(B) $*
 .PHONY: tests
-tests: $(TESTS) $(FUZZERS)
+tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire
 
 fuzz:
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 tests
 	$(Q)tests/fuzz/run build/debug $(FUZZ_SECONDS)
+
+# What it measures is installed where the net tests install it too.
+BENCH_TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+$(BENCH_TOOLS): $(B)/%: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  TOOL    $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+.PHONY: bench
+bench:
+	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_BENCH)
+	$(Q)$(MAKE) --no-print-directory all $(BENCH_TOOLS)
+	$(Q)flock $(B) $(MAKE) -s install PREFIX=/srv/cf DESTDIR=$(abspath $(B))/test-root
+	$(Q)tests/bench/run $(B) $(BENCH_ARGS)
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all

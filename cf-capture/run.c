@@ -20,7 +20,7 @@
 #include "log.h"
 
 const struct sandbox_row *const capture_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, out_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan_plain, out_rows, NULL
 };
 
 struct run {

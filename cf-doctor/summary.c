@@ -114,17 +114,11 @@ print(const char *text)
 	return true;
 }
 
+/* Only ASCII: a terminal would act on what else may be in a string. */
 static char *
 json_render(const json_t *model)
 {
-	/* Only ASCII: a terminal would act on what else may be in a string. */
-	char *text = json_dumps(model, JSON_INDENT(2) | JSON_ENSURE_ASCII), *p;
-	size_t len = text != NULL ? strlen(text) : 0;
-
-	if (text == NULL || (p = realloc(text, len + 2)) == NULL)
-		return text;
-	memcpy(p + len, "\n", 2);
-	return p;
+	return json_dumps(model, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 }
 
 static int
@@ -134,12 +128,15 @@ render(const struct input *in, bool json)
 	json_t *facts = in->facts_too_long ? NULL : facts_parse(in->facts, in->facts_len, &why);
 	json_t *model = model_new(in->tally, facts);
 	char *text = model == NULL ? NULL : json ? json_render(model) : text_render(model);
+	bool printed;
 
 	if (facts == NULL)
 		log_warnx("the facts of the run cannot be read: %s", why);
 	if (text == NULL)
 		fatalx("cannot make the summary: out of memory");
-	return print(text) && facts != NULL ? 0 : 1;
+	printed = print(text) && (!json || print("\n"));
+	free(text);
+	return printed && facts != NULL ? 0 : 1;
 }
 
 /* sandbox_prepare() moves 0 and 1; a descriptor that was closed must not take their place. */
@@ -156,7 +153,7 @@ summary_run(const struct summary_conf *conf)
 {
 	const int keep[] = { conf->facts_fd, -1 };
 	struct input in = { .facts_fd = conf->facts_fd };
-	int unused;
+	int unused, status;
 
 	if (fcntl(in.facts_fd, F_GETFD) == -1)
 		fatal("--facts-fd %d", in.facts_fd);
@@ -170,5 +167,7 @@ summary_run(const struct summary_conf *conf)
 	json_object_seed(0);	/* would be read from a file at the first object */
 	sandbox_seal(summary_sandbox);
 	take_all(&in);
-	return render(&in, conf->json);
+	status = render(&in, conf->json);
+	free(in.facts);
+	return status;
 }

@@ -272,10 +272,14 @@ chans_turn(struct loop *l)
 	all = shut(s->proxy, &proxy_shut);
 	all &= shut(s->dns, &dns_shut);
 	all &= shut(s->capture, &capture_shut);
-	if (all) {
-		l->finishing = false;
-		chan_send(s->spawn, MSG_FINISHED, 0, NULL, 0, NULL, 0, -1);
-	}
+	if (!all)
+		return;
+	l->finishing = false;
+	if (l->empty)
+		tun_leave(s);
+	chan_send(s->spawn, MSG_FINISHED, 0, NULL, 0, NULL, 0, -1);
+	chan_flush(s->spawn);	/* one small frame to a peer that waits for it: it fits */
+	uv_stop(&l->uv);
 }
 
 /* ---- start ---- */

@@ -208,6 +208,8 @@ dsock_recv_batch(struct flow *f, uint8_t *base, size_t size, unsigned n, struct 
 		f->readable = errno != EAGAIN;
 		return errno == EAGAIN ? HOST_AGAIN : HOST_ERROR;
 	}
+	if (got < (int)n)		/* drained; what comes later, also an error, is a new edge */
+		f->readable = false;
 	for (int i = 0; i < got; i++) {
 		out[i].len = m[i].msg_len;
 		out[i].rest = rest[i];

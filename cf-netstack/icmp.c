@@ -61,6 +61,18 @@ icmp_send_error_flow(struct stack *s, const struct icmp_error *e, const struct a
 		tun_send_packet(s, NULL, out, len);
 }
 
+void
+icmp_unknown_proto(struct stack *s, const struct pkt *p)
+{
+	struct icmp_error e;
+
+	if (p->proto == PROTO_NONE || !icmp_error_of(ENOPROTOOPT, p->family, 0, &e))
+		return;
+	if (p->family == 6)
+		e.info = p->proto_at;		/* RFC 4443 3.4 */
+	icmp_send_error(s, &e, NULL, p);
+}
+
 /* ---- echo ---- */
 
 static uint8_t
@@ -94,7 +106,7 @@ gateway_answer(struct stack *s, const struct pkt *p)
 static void
 on_idle(struct stack *s, struct timer *t)
 {
-	struct flow *f = (struct flow *)((char *)t - offsetof(struct flow, timer));
+	struct flow *f = (void *)((char *)t - offsetof(struct flow, timer));
 	struct icmp_flow *i = (struct icmp_flow *)f;
 
 	if (s->now - i->last < IDLE_MS)

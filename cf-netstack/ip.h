@@ -25,6 +25,7 @@
 #define PROTO_TCP	6
 #define PROTO_UDP	17
 #define PROTO_ICMP6	58
+#define PROTO_NONE	59	/* RFC 8200 4.7: nothing follows, nothing is said */
 
 #define ICMP4_ECHO_REPLY	0
 #define ICMP4_UNREACHABLE	3

@@ -30,7 +30,7 @@
 #define POLLS_A_TURN	8		/* then the channels have their turn */
 
 const struct sandbox_row *const netstack_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, tun_rows, host_rows, dsock_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan_plain, tun_rows, host_rows, dsock_rows, NULL
 };
 
 void

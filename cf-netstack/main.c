@@ -89,6 +89,7 @@ int
 main(int argc, char *argv[])
 {
 	static struct conf conf = { .proxy_fd = -1, .dns_fd = -1, .capture_fd = -1, .tun_fd = -1 };
+	static const long *const given[] = { &conf.proxy_fd, &conf.dns_fd, &conf.capture_fd, &conf.tun_fd };
 	static struct stack stack;
 	static struct loop loop;
 	struct loop_fds fds;
@@ -106,9 +107,9 @@ main(int argc, char *argv[])
 	}
 	fds = (struct loop_fds){ .proxy = (int)conf.proxy_fd, .dns = (int)conf.dns_fd,
 	    .capture = (int)conf.capture_fd, .tun = (int)conf.tun_fd };
-	for (const long *p = &conf.proxy_fd; p <= &conf.tun_fd; p++)
-		if (*p != -1)
-			keep[n++] = (int)*p;
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (*given[i] != -1)
+			keep[n++] = (int)*given[i];
 	keep[n] = -1;
 
 	sandbox_prepare(&fds.spawn_r, &fds.spawn_w, keep);

@@ -25,7 +25,7 @@
 #define STREAM_MAX	64		/* without an answer, of one TCP connection */
 #define IDLE_MS		60000		/* an idle connection is ended (RFC 7766 6.2.3) */
 #define RETRY_MS	50		/* look again whether the child has read its answers */
-#define BACKLOG_MAX	(4 * 1024 * 1024)	/* queued towards cf-dns */
+#define BACKLOG_MAX	((size_t)4 << 20)	/* queued towards cf-dns */
 
 struct stream;
 
@@ -69,6 +69,17 @@ static struct asked_list *
 bucket(struct names *n, uint64_t id)
 {
 	return &n->buckets[id & (ASKED_BUCKETS - 1)];
+}
+
+static struct asked *
+asked_find(struct names *n, uint64_t id)
+{
+	struct asked *a;
+
+	LIST_FOREACH(a, bucket(n, id), by_id)
+		if (a->id == id)
+			return a;
+	return NULL;
 }
 
 static void
@@ -122,7 +133,7 @@ names_udp_input(struct stack *s, const struct pkt *p)
 static void
 on_timer(struct stack *s, struct timer *timer)
 {
-	struct stream *t = (struct stream *)((char *)timer - offsetof(struct stream, timer));
+	struct stream *t = (void *)((char *)timer - offsetof(struct stream, timer));
 	uint64_t idle = s->now - t->last;
 
 	if (t->stalled && t->n_asked == 0)
@@ -292,14 +303,9 @@ void
 names_answer(struct stack *s, uint64_t id, const uint8_t *msg, size_t len)
 {
 	struct names *n = s->names;
+	struct asked *a = n != NULL ? asked_find(n, id) : NULL;
 	struct stream *t;
-	struct asked *a;
 
-	if (n == NULL)
-		return;
-	LIST_FOREACH(a, bucket(n, id), by_id)
-		if (a->id == id)
-			break;
 	if (a == NULL)
 		return;
 	t = a->stream;
@@ -314,11 +320,13 @@ void
 names_done(struct stack *s)
 {
 	struct names *n = s->names;
-	struct asked *a;
+	struct asked *a, *next;
 
 	for (size_t i = 0; n != NULL && i < ASKED_BUCKETS; i++)
-		while ((a = LIST_FIRST(&n->buckets[i])) != NULL)
+		for (a = LIST_FIRST(&n->buckets[i]); a != NULL; a = next) {
+			next = LIST_NEXT(a, by_id);
 			asked_free(n, a);
+		}
 	free(n);
 	s->names = NULL;
 }

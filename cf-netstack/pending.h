@@ -12,8 +12,8 @@
 #include "dsock.h"
 
 #define PENDING_ITEMS	64
-#define PENDING_BYTES	(128 * 1024)		/* of one flow */
-#define PENDING_TOTAL	(8 * 1024 * 1024)	/* of all flows */
+#define PENDING_BYTES	((size_t)128 << 10)	/* of one flow */
+#define PENDING_TOTAL	((size_t)8 << 20)	/* of all flows */
 
 struct pending_item {
 	struct pending_item *next;

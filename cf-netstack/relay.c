@@ -253,7 +253,7 @@ relay_down(struct tcp *t)
 	uint32_t room;
 
 	for (int i = 0; t->f.readable && !t->host_eof && !t->f.dead; i++) {
-		if (t->state != TCP_ESTABLISHED && t->state != TCP_CLOSE_WAIT)
+		if (t->state != TS_ESTABLISHED && t->state != TS_CLOSE_WAIT)
 			return;
 		if ((room = tcp_room(t)) == 0) {
 			if (t->rto_at == 0)

@@ -91,6 +91,8 @@ stack_packet(struct stack *s, const struct virtio_net_hdr *vh, uint8_t *data, si
 	verdict = ip_parse(data, len, partial, &p);
 	if (verdict != PKT_OK) {
 		s->dropped[verdict]++;
+		if (verdict == PKT_PROTO)
+			icmp_unknown_proto(s, &p);
 		if (log_verbose() >= 2)
 			log_debug("dropped a packet of %zu bytes: %s", len,
 			    pkt_verdict_name(verdict));

@@ -275,7 +275,7 @@ void	tcp_input(struct stack *, const struct pkt *, const struct virtio_net_hdr *
 void	tcp_burst_end(struct stack *);
 /* An ICMP error of the child about a segment of ours is not followed (RFC 5927 2): none. */
 
-/* ---- UDP (udp.c, N2) ---- */
+/* ---- UDP (udp.c) ---- */
 
 extern const struct flow_kind udp_kind;
 /* vh: gso_type and gso_size when the child sent a UDP_SEGMENT train (USO). */
@@ -284,10 +284,10 @@ void	udp_input(struct stack *, const struct pkt *, const struct virtio_net_hdr *
 void	udp_burst_end(struct stack *);
 extern const struct sandbox_row dsock_rows[];	/* of UDP and ICMP: dsock.c */
 
-/* ---- ICMP (icmp.c, N2) ---- */
+/* ---- ICMP (icmp.c) ---- */
 
 extern const struct flow_kind icmp_kind;
-/* Echo requests, and errors that the child sends (ignored). */
+/* Echo requests; of the errors that the child sends, "port unreachable". */
 void	icmp_input(struct stack *, const struct pkt *);
 /* Tell the child about p: nothing is sent where the rules forbid it.  from NULL: the gateway. */
 void	icmp_send_error(struct stack *, const struct icmp_error *, const struct addr *from, const struct pkt *p);
@@ -297,8 +297,10 @@ void	icmp_send_error(struct stack *, const struct icmp_error *, const struct add
  */
 void	icmp_send_error_flow(struct stack *, const struct icmp_error *, const struct addr *from,
 	    const struct flow *, const uint8_t *l4, size_t l4_len);
+/* Tell the child that nobody here speaks the protocol of p (PKT_PROTO). */
+void	icmp_unknown_proto(struct stack *, const struct pkt *);
 
-/* ---- names (names.c, N2) ---- */
+/* ---- names (names.c) ---- */
 
 /* A UDP datagram to port 53, whatever its address. */
 void	names_udp_input(struct stack *, const struct pkt *);
@@ -309,7 +311,7 @@ void	names_answer(struct stack *, uint64_t id, const uint8_t *msg, size_t len);
 /* The run ends: forget what waits for an answer. */
 void	names_done(struct stack *);
 
-/* ---- fragments (frag.c, N2) ---- */
+/* ---- fragments (frag.c) ---- */
 
 /*
  * Keep a fragment; when it was the last that was missing, *out is the whole datagram (it is

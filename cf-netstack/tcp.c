@@ -11,10 +11,10 @@
 #include "log.h"
 
 static const char *const state_names[] = {
-	[TCP_HELD] = "HELD", [TCP_SYN_RCVD] = "SYN-RECEIVED", [TCP_ESTABLISHED] = "ESTABLISHED",
-	[TCP_FIN_WAIT_1] = "FIN-WAIT-1", [TCP_FIN_WAIT_2] = "FIN-WAIT-2",
-	[TCP_CLOSING] = "CLOSING", [TCP_TIME_WAIT] = "TIME-WAIT",
-	[TCP_CLOSE_WAIT] = "CLOSE-WAIT", [TCP_LAST_ACK] = "LAST-ACK", [TCP_CLOSED] = "CLOSED"
+	[TS_HELD] = "HELD", [TS_SYN_RCVD] = "SYN-RECEIVED", [TS_ESTABLISHED] = "ESTABLISHED",
+	[TS_FIN_WAIT_1] = "FIN-WAIT-1", [TS_FIN_WAIT_2] = "FIN-WAIT-2",
+	[TS_CLOSING] = "CLOSING", [TS_TIME_WAIT] = "TIME-WAIT",
+	[TS_CLOSE_WAIT] = "CLOSE-WAIT", [TS_LAST_ACK] = "LAST-ACK", [TS_CLOSED] = "CLOSED"
 };
 
 void
@@ -31,9 +31,9 @@ tcp_abort(struct tcp *t, enum close_reason reason)
 {
 	if (t->f.dead)
 		return;
-	if (t->state != TCP_CLOSED && t->state != TCP_TIME_WAIT)
+	if (t->state != TS_CLOSED && t->state != TS_TIME_WAIT)
 		tcp_send_rst(t);
-	tcp_set_state(t, TCP_CLOSED);
+	tcp_set_state(t, TS_CLOSED);
 	flow_end(&t->f, reason);
 }
 
@@ -53,7 +53,7 @@ pass_fin_down(struct tcp *t)
 {
 	if (!t->host_eof || t->fin_out)
 		return;
-	if (t->state != TCP_ESTABLISHED && t->state != TCP_CLOSE_WAIT)
+	if (t->state != TS_ESTABLISHED && t->state != TS_CLOSE_WAIT)
 		return;
 	if (t->nxt - t->una >= t->wnd) {
 		if (t->rto_at == 0)
@@ -61,7 +61,7 @@ pass_fin_down(struct tcp *t)
 		return;
 	}
 	tcp_send_fin(t);
-	tcp_set_state(t, t->state == TCP_ESTABLISHED ? TCP_FIN_WAIT_1 : TCP_LAST_ACK);
+	tcp_set_state(t, t->state == TS_ESTABLISHED ? TS_FIN_WAIT_1 : TS_LAST_ACK);
 }
 
 /*
@@ -73,11 +73,11 @@ finish(struct tcp *t)
 {
 	if (!t->host_shut && !t->up_failed)
 		return;			/* the host has not taken all yet */
-	if (t->state == TCP_CLOSED) {
+	if (t->state == TS_CLOSED) {
 		if (t->ack != ACK_NONE)
 			tcp_send_ack(t);
 		flow_end(&t->f, CLOSE_EOF);
-	} else if (t->state == TCP_TIME_WAIT && t->f.host_mode != HOST_NONE) {
+	} else if (t->state == TS_TIME_WAIT && t->f.host_mode != HOST_NONE) {
 		flow_end_host(&t->f, CLOSE_EOF);
 		t->rto_at = t->f.stack->now + TIME_WAIT;
 		tcp_timer_arm(t);
@@ -106,7 +106,7 @@ on_opened(struct flow *f)
 {
 	struct tcp *t = (struct tcp *)f;
 
-	tcp_set_state(t, TCP_SYN_RCVD);
+	tcp_set_state(t, TS_SYN_RCVD);
 	t->rtt_at = f->stack->now;
 	t->rtt_seq = t->iss + 1;
 	t->timing = true;
@@ -172,7 +172,7 @@ on_drained(const struct flow *f, bool empty)
 {
 	const struct tcp *t = (const struct tcp *)f;
 
-	if (t->state <= TCP_SYN_RCVD || t->state == TCP_TIME_WAIT)
+	if (t->state <= TS_SYN_RCVD || t->state == TS_TIME_WAIT)
 		return DRAIN_DONE;
 	if (t->fin_in)
 		return t->host_shut ? DRAIN_DONE : DRAIN_WAIT;
@@ -184,7 +184,7 @@ on_aborted(struct flow *f)
 {
 	struct tcp *t = (struct tcp *)f;
 
-	if (t->state != TCP_TIME_WAIT && t->state != TCP_CLOSED)
+	if (t->state != TS_TIME_WAIT && t->state != TS_CLOSED)
 		tcp_send_rst(t);
 }
 

@@ -172,11 +172,11 @@ on_syn(struct stack *s, const struct pkt *p, const struct tcp_seg_in *in)
 static bool
 may_replace(const struct tcp *t, const struct tcp_seg_in *in)
 {
-	if ((in->flags & (TH_SYN | TH_ACK | TH_RST)) != TH_SYN)
+	if ((in->flags & (TF_SYN | TF_ACK | TF_RST)) != TF_SYN)
 		return false;
-	if (t->state == TCP_HELD)
+	if (t->state == TS_HELD)
 		return in->seq != t->irs;
-	return t->state == TCP_TIME_WAIT && (seq_lt(t->rcv_nxt, in->seq) ||
+	return t->state == TS_TIME_WAIT && (seq_lt(t->rcv_nxt, in->seq) ||
 	    (t->ts_ok && in->has_ts && seq_lt(t->ts_recent, in->tsval)));
 }
 
@@ -185,7 +185,7 @@ may_replace(const struct tcp *t, const struct tcp_seg_in *in)
 static void
 on_held(struct tcp *t, const struct tcp_seg_in *in)
 {
-	if ((in->flags & TH_RST) && in->seq == t->irs + 1)
+	if ((in->flags & TF_RST) && in->seq == t->irs + 1)
 		flow_end(&t->f, CLOSE_CANCEL);
 }
 
@@ -195,7 +195,7 @@ check_timestamp(struct tcp *t, const struct tcp_seg_in *in)
 {
 	uint64_t now = t->f.stack->now;
 
-	if (!t->ts_ok || (in->flags & TH_RST))
+	if (!t->ts_ok || (in->flags & TF_RST))
 		return true;
 	if (!in->has_ts)
 		return false;
@@ -217,13 +217,13 @@ check_timestamp(struct tcp *t, const struct tcp_seg_in *in)
 static bool
 check_sequence(struct tcp *t, const struct tcp_seg_in *in)
 {
-	uint32_t end = in->seq + in->len + ((in->flags & TH_FIN) != 0);
+	uint32_t end = in->seq + in->len + ((in->flags & TF_FIN) != 0);
 
 	if (seq_le(t->rcv_nxt, end) && seq_le(in->seq, t->rcv_edge))
 		return true;
-	if (in->flags & TH_RST)
+	if (in->flags & TF_RST)
 		return false;
-	if (t->state == TCP_SYN_RCVD && (in->flags & TH_SYN) && in->seq == t->irs)
+	if (t->state == TS_SYN_RCVD && (in->flags & TF_SYN) && in->seq == t->irs)
 		tcp_send_synack(t);
 	else
 		tcp_ack_later(t, true);	/* keepalive, window probe, old duplicate */
@@ -235,7 +235,7 @@ static void
 on_rst(struct tcp *t, const struct tcp_seg_in *in)
 {
 	if (in->seq == t->rcv_nxt) {
-		tcp_set_state(t, TCP_CLOSED);
+		tcp_set_state(t, TS_CLOSED);
 		flow_end(&t->f, CLOSE_RESET);
 	} else {
 		tcp_send_challenge(t);
@@ -261,9 +261,9 @@ static void
 on_fin_acked(struct tcp *t)
 {
 	static const uint8_t next[] = {
-		[TCP_FIN_WAIT_1] = TCP_FIN_WAIT_2,
-		[TCP_CLOSING] = TCP_TIME_WAIT,
-		[TCP_LAST_ACK] = TCP_CLOSED,
+		[TS_FIN_WAIT_1] = TS_FIN_WAIT_2,
+		[TS_CLOSING] = TS_TIME_WAIT,
+		[TS_LAST_ACK] = TS_CLOSED,
 	};
 
 	if (t->state < sizeof(next) && next[t->state] != 0)
@@ -297,7 +297,7 @@ static bool
 on_ack(struct tcp *t, const struct tcp_seg_in *in)
 {
 	uint32_t wnd = in->window << t->snd_wscale;
-	bool same = in->len == 0 && wnd == t->wnd && (in->flags & TH_FIN) == 0;
+	bool same = in->len == 0 && wnd == t->wnd && (in->flags & TF_FIN) == 0;
 
 	if (seq_lt(t->nxt, in->ack) || seq_lt(in->ack, t->una - t->max_wnd)) {
 		tcp_send_challenge(t);
@@ -309,7 +309,7 @@ on_ack(struct tcp *t, const struct tcp_seg_in *in)
 		t->wl2 = in->ack;
 		if (wnd > t->max_wnd)
 			t->max_wnd = wnd;
-		if (wnd > 0 && t->una == t->nxt && t->state != TCP_TIME_WAIT) {
+		if (wnd > 0 && t->una == t->nxt && t->state != TS_TIME_WAIT) {
 			t->rto_at = 0;	/* persist is over */
 			t->retries = 0;
 		}
@@ -332,7 +332,7 @@ on_handshake_ack(struct tcp *t, const struct pkt *p, const struct tcp_seg_in *in
 		tcp_reset_reply(t->f.stack, p, in);
 		return false;
 	}
-	tcp_set_state(t, TCP_ESTABLISHED);
+	tcp_set_state(t, TS_ESTABLISHED);
 	return true;
 }
 
@@ -416,12 +416,12 @@ take_fin(struct tcp *t)
 {
 	t->fin_in = true;
 	t->rcv_nxt++;
-	if (t->state == TCP_ESTABLISHED)
-		tcp_set_state(t, TCP_CLOSE_WAIT);
-	else if (t->state == TCP_FIN_WAIT_1)
-		tcp_set_state(t, TCP_CLOSING);
-	else if (t->state == TCP_FIN_WAIT_2)
-		tcp_set_state(t, TCP_TIME_WAIT);
+	if (t->state == TS_ESTABLISHED)
+		tcp_set_state(t, TS_CLOSE_WAIT);
+	else if (t->state == TS_FIN_WAIT_1)
+		tcp_set_state(t, TS_CLOSING);
+	else if (t->state == TS_FIN_WAIT_2)
+		tcp_set_state(t, TS_TIME_WAIT);
 	tcp_ack_later(t, true);
 }
 
@@ -430,7 +430,7 @@ on_data(struct tcp *t, const struct tcp_seg_in *in)
 {
 	uint32_t seq = in->seq, len = in->len, cut;
 	const uint8_t *data = in->data;
-	bool fin = (in->flags & TH_FIN) != 0;
+	bool fin = (in->flags & TF_FIN) != 0;
 
 	if (t->fin_in) {
 		if (len > 0 || fin)
@@ -482,27 +482,27 @@ on_data(struct tcp *t, const struct tcp_seg_in *in)
 static void
 on_segment(struct tcp *t, const struct pkt *p, const struct tcp_seg_in *in)
 {
-	if (t->state == TCP_HELD) {
+	if (t->state == TS_HELD) {
 		on_held(t, in);
 		return;
 	}
 	if (!check_sequence(t, in) || !check_timestamp(t, in))
 		return;
-	if (in->flags & TH_RST) {
+	if (in->flags & TF_RST) {
 		on_rst(t, in);
 		return;
 	}
-	if (in->flags & TH_SYN) {
+	if (in->flags & TF_SYN) {
 		tcp_send_challenge(t);		/* RFC 5961 4.2 */
 		return;
 	}
-	if ((in->flags & TH_ACK) == 0)
+	if ((in->flags & TF_ACK) == 0)
 		return;
-	if (t->state == TCP_SYN_RCVD && !on_handshake_ack(t, p, in))
+	if (t->state == TS_SYN_RCVD && !on_handshake_ack(t, p, in))
 		return;
 	if (!on_ack(t, in))
 		return;
-	if (in->len > 0 || (in->flags & TH_FIN))
+	if (in->len > 0 || (in->flags & TF_FIN))
 		on_data(t, in);
 	tcp_loss_send(t);
 	tcp_advance(t);
@@ -524,7 +524,7 @@ tcp_input(struct stack *s, const struct pkt *p, const struct virtio_net_hdr *vh)
 	}
 	if (t != NULL)
 		on_segment(t, p, &in);
-	else if ((in.flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN)
+	else if ((in.flags & (TF_SYN | TF_ACK | TF_RST | TF_FIN)) == TF_SYN)
 		on_syn(s, p, &in);
 	else
 		tcp_reset_reply(s, p, &in);

@@ -71,7 +71,7 @@ put_options(struct tcp *t, uint8_t *out, uint8_t flags, bool bare)
 	struct wr w = wr_over(out, OPTIONS_MAX);
 	uint32_t own = t->f.stack->tun.mtu - (uint32_t)ip_header_len(t->f.src.family) - TCP_HEADER;
 
-	if (flags & TH_SYN) {
+	if (flags & TF_SYN) {
 		wr_be16(&w, 0x0204);
 		wr_be16(&w, (uint16_t)own);
 		if (t->rcv_wscale != 0)
@@ -93,7 +93,7 @@ put_options(struct tcp *t, uint8_t *out, uint8_t flags, bool bare)
 static uint16_t
 window(struct tcp *t, uint8_t flags)
 {
-	uint32_t scale = flags & TH_SYN ? 0 : t->rcv_wscale;
+	uint32_t scale = flags & TF_SYN ? 0 : t->rcv_wscale;
 	uint32_t room = relay_up_room(t), edge = t->rcv_nxt + room, w;
 	uint32_t step = t->up_cap / 4 < 2u * t->mss ? t->up_cap / 4 : 2u * t->mss;
 
@@ -142,13 +142,13 @@ emit(struct tcp *t, uint8_t flags, uint32_t seq, const uint8_t *payload, size_t 
 	uint8_t header[IP6_HEADER + TCP_HEADER + OPTIONS_MAX], options[OPTIONS_MAX];
 	struct wr w = wr_over(header, sizeof(header));
 	struct ip_head ip = { .src = &t->f.dst, .dst = &t->f.src, .proto = PROTO_TCP, .df = true };
-	struct tcp_head th = { .seq = seq, .ack = t->rcv_nxt, .flags = flags | TH_ACK,
+	struct tcp_head th = { .seq = seq, .ack = t->rcv_nxt, .flags = flags | TF_ACK,
 	    .options = options };
 	struct virtio_net_hdr vh;
 	struct iovec iov[2];
 	size_t ip_len, tcp_len;
 
-	th.optlen = put_options(t, options, flags, len == 0 && (flags & TH_SYN) == 0);
+	th.optlen = put_options(t, options, flags, len == 0 && (flags & TF_SYN) == 0);
 	th.window = window(t, flags);
 	tcp_len = TCP_HEADER + th.optlen;
 	ip_len = ip_put(&w, &ip, tcp_len + len);
@@ -195,7 +195,7 @@ tcp_send_synack(struct tcp *t)
 {
 	if (t->nxt == t->iss)
 		t->nxt = t->iss + 1;
-	emit(t, TH_SYN, t->iss, NULL, 0);
+	emit(t, TF_SYN, t->iss, NULL, 0);
 }
 
 void
@@ -227,17 +227,17 @@ void
 tcp_send_rst(struct tcp *t)
 {
 	tcp_all(t)->resets++;
-	if (t->state == TCP_HELD)	/* answers the SYN (RFC 9293 3.10.7.3) */
-		emit(t, TH_RST, 0, NULL, 0);
+	if (t->state == TS_HELD)	/* answers the SYN (RFC 9293 3.10.7.3) */
+		emit(t, TF_RST, 0, NULL, 0);
 	else
-		emit(t, TH_RST, t->nxt, NULL, 0);
+		emit(t, TF_RST, t->nxt, NULL, 0);
 }
 
 void
 tcp_send_fin(struct tcp *t)
 {
 	t->fin_out = true;
-	emit(t, TH_FIN, t->nxt, NULL, 0);
+	emit(t, TF_FIN, t->nxt, NULL, 0);
 	t->nxt++;
 	if (t->rto_at == 0)
 		tcp_rto_start(t);
@@ -250,17 +250,17 @@ tcp_reset_reply(struct stack *s, const struct pkt *p, const struct tcp_seg_in *i
 	uint8_t packet[IP6_HEADER + TCP_HEADER];
 	struct wr w = wr_over(packet, sizeof(packet));
 	struct ip_head ip = { .src = &p->dst, .dst = &p->src, .proto = PROTO_TCP, .df = true };
-	struct tcp_head th = { .flags = TH_RST, .seq = in->ack };
+	struct tcp_head th = { .flags = TF_RST, .seq = in->ack };
 	struct virtio_net_hdr vh = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 	    .csum_offset = CSUM_OFFSET };
 
-	if (in->flags & TH_RST)
+	if (in->flags & TF_RST)
 		return;
-	if ((in->flags & TH_ACK) == 0) {
+	if ((in->flags & TF_ACK) == 0) {
 		th.seq = 0;
-		th.flags = TH_RST | TH_ACK;
-		th.ack = in->seq + in->len + ((in->flags & TH_SYN) != 0) +
-		    ((in->flags & TH_FIN) != 0);
+		th.flags = TF_RST | TF_ACK;
+		th.ack = in->seq + in->len + ((in->flags & TF_SYN) != 0) +
+		    ((in->flags & TF_FIN) != 0);
 	}
 	vh.csum_start = (uint16_t)ip_put(&w, &ip, TCP_HEADER);
 	ip_put_tcp(&w, &ip, &th, ip_pseudo(ip.src, ip.dst, PROTO_TCP, TCP_HEADER));
@@ -291,7 +291,7 @@ void
 tcp_send_seg(struct tcp *t, struct seg *s)
 {
 	s->seq = t->nxt;
-	emit_all(t, TH_PSH, t->nxt, seg_bytes(s), s->len);
+	emit_all(t, TF_PSH, t->nxt, seg_bytes(s), s->len);
 	t->nxt += s->len;
 	t->down_len += s->len;
 	t->f.down_packets++;
@@ -324,16 +324,16 @@ tcp_resend(struct tcp *t, uint32_t from, uint32_t to)
 		if (!seq_lt(from, to) || seq_lt(from, s->seq))
 			break;
 		n = seq_min(s->seq + s->len, to) - from;
-		flags = TH_PSH;
+		flags = TF_PSH;
 		if (fin && from + n == data_end) {
-			flags |= TH_FIN;
+			flags |= TF_FIN;
 			fin = false;
 		}
 		emit_all(t, flags, from, seg_bytes(s) + (from - s->seq), n);
 		from += n;
 	}
 	if (fin && seq_le(from, data_end))
-		emit(t, TH_FIN, data_end, NULL, 0);
+		emit(t, TF_FIN, data_end, NULL, 0);
 }
 
 void

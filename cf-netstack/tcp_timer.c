@@ -72,12 +72,12 @@ static void
 on_rto(struct tcp *t)
 {
 	t->rto_at = 0;
-	if (t->state == TCP_TIME_WAIT) {
-		tcp_set_state(t, TCP_CLOSED);
+	if (t->state == TS_TIME_WAIT) {
+		tcp_set_state(t, TS_CLOSED);
 		flow_end(&t->f, CLOSE_EOF);
 		return;
 	}
-	if (t->state == TCP_SYN_RCVD) {
+	if (t->state == TS_SYN_RCVD) {
 		on_synack_lost(t);
 		return;
 	}

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -34,6 +36,7 @@ _Static_assert(sizeof(struct virtio_net_hdr) == 10, "the TUN's header");
 const struct sandbox_row tun_rows[] = {
 	ALLOW(read,	"packets of the command tree from the TUN"),
 	ALLOW(writev,	"packets to it, header and payload from where they lie"),
+	ALLOW_ARG(ioctl, 1, TUNSETPERSIST, "leave the device to its namespace at the end"),
 	{ 0 }
 };
 
@@ -201,13 +204,28 @@ bool
 tun_open(struct stack *s, int fd, uint32_t mtu, uint32_t offloads)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
+	int on = 1;
 
-	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+	if (ioctl(fd, FIONBIO, &on) != 0 || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
 		return false;
 	s->tun.fd = fd;
 	s->tun.mtu = mtu;
 	s->tun.offloads = offloads;
 	return true;
+}
+
+/*
+ * Closing the last descriptor of a TUN takes the kernel 24 to 36 ms, which the closing process
+ * waits for.  A persistent device stays, and goes when the kernel takes its namespace down.
+ */
+void
+tun_leave(struct stack *s)
+{
+	if (s->tun.fd == -1)
+		return;
+	(void)ioctl(s->tun.fd, TUNSETPERSIST, 1);
+	close(s->tun.fd);
+	s->tun.fd = -1;
 }
 
 /* The namespace is gone, and with it the device: nobody is there to serve. */

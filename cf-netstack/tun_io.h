@@ -11,6 +11,8 @@
 /* Take the device over: fd as cf-spawn made it (IFF_VNET_HDR, header of 10 bytes).  false: errno. */
 bool	tun_open(struct stack *, int fd, uint32_t mtu, uint32_t offloads);
 void	tun_done(struct stack *);
+/* At the end of a run of which no process is left: let the device go without waiting for it. */
+void	tun_leave(struct stack *);
 /* The device was taken away. */
 void	tun_gone(struct stack *, int err);
 /* Read a burst of packets and hand each to stack_packet().  true: there may be more. */

@@ -45,7 +45,8 @@ struct udp_flow {
 	uint64_t	 last;		/* when something went either way */
 	bool		 replied;
 	size_t		 last_len;	/* of the newest datagram up */
-	unsigned	 batch;		/* how many more to ask the socket for at once */
+	unsigned	 batch;		/* how many to ask the socket for at once */
+	size_t		 down_size;	/* of the newest datagram down; 0: read one by one */
 
 	/* The train of this burst. */
 	struct udp_flow	*next_train;	/* from stack->udp */
@@ -286,7 +287,7 @@ idle_limit(const struct udp_flow *u)
 static void
 on_idle(struct stack *s, struct timer *t)
 {
-	struct flow *f = (struct flow *)((char *)t - offsetof(struct flow, timer));
+	struct flow *f = (void *)((char *)t - offsetof(struct flow, timer));
 	struct udp_flow *u = udp_of(f);
 	uint64_t idle = s->now - u->last, limit = idle_limit(u);
 
@@ -422,17 +423,23 @@ run_add(struct udp_flow *u, struct run *r, uint8_t *at, const struct dsock_msg *
 	r->closed = m->len < r->size;
 }
 
+/* The size to expect next, after this one.  Trains of the kernel are read one by one. */
+static size_t
+batch_size(size_t len, const struct rx_info *rx)
+{
+	return rx->gso_size == 0 && len <= TRAIN_SIZE_MAX ? len : 0;
+}
+
 /*
- * The first datagram is at buf_data(b); where one is, more of its size are likely, and they are
- * read behind it, so that all of them are one train without being moved.
+ * Datagrams that follow one another tend to be of one size: they are read so that those
+ * which are lie behind one another and leave as one train without being moved.
  */
-static ssize_t
-down_batch(struct udp_flow *u, struct buf *b, size_t size, const struct rx_info *rx, int *err)
+static int
+down_batch(struct udp_flow *u, struct buf *b, int *err)
 {
 	struct dsock_msg msgs[DSOCK_BATCH];
-	struct run r = { .at = buf_data(b), .len = size, .size = size, .rx = *rx };
-	uint8_t *base = buf_data(b) + size;
-	unsigned room = (unsigned)(TRAIN_BYTES / size - 1);
+	struct run r = { .size = u->down_size };
+	unsigned room = (unsigned)(TRAIN_BYTES / u->down_size);
 	int n;
 
 	if (u->batch < BATCH_LEAST)
@@ -441,29 +448,33 @@ down_batch(struct udp_flow *u, struct buf *b, size_t size, const struct rx_info 
 		u->batch = DSOCK_BATCH;
 	if (room > u->batch)
 		room = u->batch;
-	n = dsock_recv_batch(&u->f, base, size, room, msgs, err);
+	n = dsock_recv_batch(&u->f, buf_data(b), r.size, room, msgs, err);
 	/* Asking for many costs something even where there is none. */
 	if (n == (int)room)
 		u->batch *= 2;
 	else if (n < (int)room / 2)
 		u->batch /= 2;
 	for (int i = 0; i < n; i++)
-		run_add(u, &r, base + (size_t)i * size, &msgs[i]);
+		run_add(u, &r, buf_data(b) + (size_t)i * r.size, &msgs[i]);
 	run_flush(u, &r);
+	if (n > 0)
+		u->down_size = batch_size(msgs[n - 1].len, &msgs[n - 1].rx);
 	return n;
 }
 
-/* One datagram, and those behind it.  As host_recv. */
+/* What the socket has, or some of it.  As host_recv. */
 static ssize_t
 down_some(struct udp_flow *u, struct buf *b, int *err)
 {
 	struct rx_info rx;
-	ssize_t len = dsock_recv(&u->f, buf_data(b), BUF_SIZE, &rx, err);
+	ssize_t len;
 
+	if (u->down_size != 0 && host_fd(&u->f) >= 0)
+		return down_batch(u, b, err);
+	len = dsock_recv(&u->f, buf_data(b), BUF_SIZE, &rx, err);
 	if (len < 0)
 		return len;
-	if (len > 0 && len <= TRAIN_SIZE_MAX / 4 && rx.gso_size == 0 && host_fd(&u->f) >= 0)
-		return down_batch(u, b, (size_t)len, &rx, err);
+	u->down_size = batch_size((size_t)len, &rx);
 	udp_down(u, buf_data(b), (size_t)len, rx.gso_size, &rx);
 	return len;
 }
@@ -474,17 +485,17 @@ on_readable(struct flow *f)
 	struct udp_flow *u = udp_of(f);
 	struct buf *b = buf_get(f->stack);
 	ssize_t got;
-	int err = 0, n;
+	int err = 0;
 
 	if (b == NULL)
 		return;
-	for (n = 0; n < READS; n++) {
+	for (int n = 0; n < READS && f->readable; n++) {
 		got = down_some(u, b, &err);
-		if (got == HOST_AGAIN || (got == HOST_ERROR && !recv_failed(u, err)))
+		if (got == HOST_ERROR && !recv_failed(u, err))
 			break;
 	}
 	buf_put(f->stack, b);
-	if (n == READS)
+	if (f->readable)
 		flow_run_later(f);
 }
 

@@ -134,7 +134,7 @@ stage_fill(const char *stage, const char *resolv, const struct texts *t, const c
 int
 mounts_make(const struct texts *t, const char **what)
 {
-	char resolv[PATH_MAX];
+	char resolv[PATH_MAX] = "";
 	const char *stage;
 	int rc, saved;
 
@@ -142,7 +142,6 @@ mounts_make(const struct texts *t, const char **what)
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) != 0)
 		return -1;
 	*what = "find what " RESOLV_CONF " leads to";
-	resolv[0] = '\0';
 	if (t->resolv != NULL && realpath(RESOLV_CONF, resolv) == NULL)
 		return -1;
 	*what = "find a directory for the stand-ins";

@@ -70,6 +70,17 @@ ms_since(const struct timespec *t)
 	return (now.tv_sec - t->tv_sec) * 1000 + (now.tv_nsec - t->tv_nsec) / 1000000;
 }
 
+/* With -vv: how far the run is, and when. */
+static void
+say_step(const struct run *r, const char *what)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	log_debug("%.1f ms: %s", (double)(now.tv_sec - r->began.tv_sec) * 1e3 +
+	    (double)(now.tv_nsec - r->began.tv_nsec) / 1e6, what);
+}
+
 /* ---- the end of a run that failed ---- */
 
 static void
@@ -233,7 +244,7 @@ maybe_start_command(struct run *r)
 {
 	if (r->state != STARTING || !r->ready || !r->have_tun)
 		return;
-	log_debug("the helpers are ready after %ld ms", ms_since(&r->began));
+	say_step(r, "the helpers are ready");
 	child_go_on(&r->child);
 	r->state = RUNNING;
 }
@@ -279,7 +290,7 @@ tun_pass_on(struct run *r, int tun_fd, unsigned offloads)
 	msg_tun_put(&w, &(struct msg_tun){ .mtu = INSIDE_MTU, .offloads = offloads });
 	chan_send(r->control, MSG_TUN, 0, body, sizeof(body), NULL, 0, tun_fd);
 	control_flush(r);
-	log_debug("the TUN is there after %ld ms", ms_since(&r->began));
+	say_step(r, "the TUN is there");
 	r->have_tun = true;
 	maybe_start_command(r);
 }
@@ -606,10 +617,13 @@ run(struct conf *conf)
 
 	while (!r.command_ended || (conf->wait_tree && tree_lives(&r)))
 		turn(&r, -1);
+	say_step(&r, "the command has ended");
 	finish(&r);
+	say_step(&r, "all that it sent is delivered");
 	if (r.hurry)
 		helpers_kill(&r.helpers);
 	reap_recorders(&r);
+	say_step(&r, "the helpers have ended");
 	summarise(&r);
 	status_exit(conf->status_fd, r.code, r.reason, r.detail[0] != '\0' ? r.detail : NULL);
 	return r.code;

@@ -44,38 +44,45 @@ static size_t		current_len;
 
 /* ---- crashes: only async-signal-safe calls ---- */
 
+/* "crash-" and a hash (FNV-1a) of the input. */
 static void
-crash_name(char name[16])
+crash_name(char *name)
 {
-	uint32_t h = 2166136261u;			/* FNV-1a */
+	uint32_t h = 2166136261u;
 
 	for (size_t i = 0; i < current_len; i++)
 		h = (h ^ current[i]) * 16777619u;
-	memcpy(name, "crash-", 6);
 	for (int i = 13; i >= 6; i--, h >>= 4)
 		name[i] = "0123456789abcdef"[h & 15];
-	name[14] = '\0';
+}
+
+static bool
+write_all(int fd, const void *data, size_t len)
+{
+	for (size_t off = 0; off < len;) {
+		ssize_t n = write(fd, (const char *)data + off, len - off);
+
+		if (n <= 0)
+			return false;
+		off += (size_t)n;
+	}
+	return true;
 }
 
 static void
 crash_save(void)
 {
-	static const char said[] = "the input is in ./";
-	char name[16];
-	ssize_t n = 0;
+	static char said[] = "the input is in ./crash-00000000\n";
+	char name[] = "crash-00000000";
 	int fd;
 
 	crash_name(name);
+	memcpy(strchr(said, '/') + 1, name, sizeof(name) - 1);
 	if ((fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) == -1)
 		return;
-	for (size_t off = 0; off < current_len; off += (size_t)n)
-		if ((n = write(fd, current + off, current_len - off)) <= 0)
-			break;
+	if (write_all(fd, current, current_len))
+		(void)write_all(STDERR_FILENO, said, sizeof(said) - 1);
 	close(fd);
-	n = write(STDERR_FILENO, said, sizeof(said) - 1);
-	n = write(STDERR_FILENO, name, 14);
-	n = write(STDERR_FILENO, "\n", 1);
-	(void)n;
 }
 
 static void

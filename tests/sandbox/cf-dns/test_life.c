@@ -343,14 +343,14 @@ END_TEST
 
 START_TEST(what_is_no_query_gets_formerr)
 {
-	static const struct { size_t at; uint8_t byte; size_t len; uint8_t questions; } bad[] = {
-		{ 2, 0x81, 0, 0 },		/* QR */
-		{ 0, 0, 12, 0 },		/* the question is missing */
-		{ 0, 0, 20, 0 },		/* ends in its name */
-		{ 5, 2, 0, 0 },			/* two questions */
-		{ 12, 0xc0, 0, 0 },		/* a pointer to itself */
-		{ 12, 0x80, 0, 0 },		/* no such label */
-		{ 7, 9, 0, 1 },			/* records that are not there */
+	static const struct { size_t at, len; uint8_t byte, questions; } bad[] = {
+		{ 2, 0, 0x81, 0 },		/* QR */
+		{ 0, 12, 0, 0 },		/* the question is missing */
+		{ 0, 20, 0, 0 },		/* ends in its name */
+		{ 5, 0, 2, 0 },			/* two questions */
+		{ 12, 0, 0xc0, 0 },		/* a pointer to itself */
+		{ 12, 0, 0x80, 0 },		/* no such label */
+		{ 7, 0, 9, 1 },			/* records that are not there */
 	};
 	uint8_t q[512];
 	size_t len;

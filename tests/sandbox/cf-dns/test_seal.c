@@ -22,8 +22,8 @@ static struct sockaddr_in elsewhere = { .sin_family = AF_INET };
 
 static void try_socket(void)	{ socket(AF_INET, SOCK_DGRAM, 0); }
 static void try_pair(void)	{ int p[2]; socketpair(AF_UNIX, SOCK_STREAM, 0, p); }
-static void try_connect(void)	{ connect(udp, (struct sockaddr *)&elsewhere, sizeof(elsewhere)); }
-static void try_bind(void)	{ bind(udp, (struct sockaddr *)&elsewhere, sizeof(elsewhere)); }
+static void try_connect(void)	{ (void)connect(udp, (struct sockaddr *)&elsewhere, sizeof(elsewhere)); }
+static void try_bind(void)	{ (void)bind(udp, (struct sockaddr *)&elsewhere, sizeof(elsewhere)); }
 static void try_listen(void)	{ listen(udp, 1); }
 static void try_accept(void)	{ accept(udp, NULL, NULL); }
 static void try_fork(void)	{ syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
