@@ -20,6 +20,7 @@ MANDIR     ?= $(PREFIX)/share/man
 CC         ?= cc
 DEBUG      ?= 0
 FUZZ_SECONDS ?= 60
+JOBS       := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor
 HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
@@ -148,7 +149,7 @@ endef
 $(foreach t,$(FUZZ_SRC:%.c=%),$(eval $(call FUZZ,$(t))))
 
 check: deps
-	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all tests
 	$(Q)tests/run $(B)
 check-unit check-sandbox check-fuzz check-net: check-%: all tests
 	$(Q)tests/run $(B) $*
@@ -156,7 +157,7 @@ check-unit check-sandbox check-fuzz check-net: check-%: all tests
 tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire
 
 fuzz:
-	$(Q)$(MAKE) --no-print-directory DEBUG=1 tests
+	$(Q)$(MAKE) --no-print-directory $(JOBS) DEBUG=1 tests
 	$(Q)tests/fuzz/run build/debug $(FUZZ_SECONDS)
 
 # What it measures is installed where the net tests install it too.
@@ -174,7 +175,7 @@ bench:
 	$(Q)tests/bench/run $(B) $(BENCH_ARGS)
 
 demo: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all
 	$(Q)tests/demo/run $(B)/bin
 
 lint:

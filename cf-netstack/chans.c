@@ -27,7 +27,8 @@
 
 #define DRAIN_BURSTS	256		/* more packets than txqueuelen has room for */
 #define DRAIN_LOOK	250		/* ms */
-#define DRAIN_IDLE	3000		/* ms without a byte delivered */
+#define DRAIN_IDLE	5000		/* ms without a byte delivered */
+#define DRAIN_MOST	30000		/* ms in all */
 #define SPARE_FDS	64		/* of the limit: what is open that is no flow */
 
 static struct stack *
@@ -70,7 +71,8 @@ on_drain(struct stack *s, struct timer *timer)
 	if (progress != l->progress) {
 		l->progress = progress;
 		l->progress_at = s->now;
-	} else if (s->now - l->progress_at >= DRAIN_IDLE) {
+	}
+	if (s->now - l->progress_at >= DRAIN_IDLE || s->now - l->drain_from >= DRAIN_MOST) {
 		log_debug("%zu flows could not be delivered to their end", s->flows.n);
 		flows_end_all(s, CLOSE_END);
 	}
@@ -85,6 +87,8 @@ on_finish(struct chan *c, const struct frame *f, int fd)
 	struct stack *s = stack_of(c);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_finish m;
+	uint64_t before;
+	int bursts = 0;
 
 	(void)fd;
 	if (!msg_finish_get(&r, &m)) {
@@ -92,13 +96,15 @@ on_finish(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	/* What the tree sent before it ended may still be in the device's queue. */
-	for (int i = 0; i < DRAIN_BURSTS && s->tun.fd != -1 && tun_read_burst(s); i++)
-		;
+	do {
+		before = s->tun.read_packets;
+		tun_read_burst(s);
+	} while (++bursts < DRAIN_BURSTS && s->tun.fd != -1 && s->tun.read_packets != before);
 	l->finishing = true;
 	l->empty = (m.flags & FINISH_EMPTY) != 0;
 	s->ending = true;
 	names_done(s);
-	l->progress_at = s->now;
+	l->progress_at = l->drain_from = s->now;
 	timer_set(s, &l->drain, DRAIN_LOOK, on_drain);
 }
 
@@ -267,7 +273,7 @@ chans_turn(struct loop *l)
 		l->greeted = true;
 		chan_hello(s->spawn, MSG_CAP_FD);
 	}
-	if (!l->finishing || !flows_drain(s, l->empty))
+	if (!l->finishing || !flows_drain(s, l->empty && s->tun.fd != -1))
 		return;
 	all = shut(s->proxy, &proxy_shut);
 	all &= shut(s->dns, &dns_shut);
@@ -332,6 +338,9 @@ chans_start(struct loop *l)
 		chan_hello(s->proxy, MSG_CAP_FD);
 	if (s->dns != NULL)
 		chan_hello(s->dns, 0);
-	if (s->capture != NULL)
+	if (s->capture != NULL) {
 		chan_hello(s->capture, 0);
+		if (s->tun.fd != -1)
+			capture_begin(s);	/* else when MSG_TUN has come */
+	}
 }

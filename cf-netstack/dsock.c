@@ -88,8 +88,12 @@ dsock_attr(struct flow *f, struct dsock *d, const struct dattr *want)
 		set(f, OPT_HOPS, want->hop_limit);
 	if (!d->known || d->attr.tclass != want->tclass)
 		set(f, OPT_TCLASS, want->tclass);
-	if (!d->known || d->attr.df != want->df)	/* the values are the same in both families */
-		set(f, OPT_DISCOVER, want->df ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+	/*
+	 * What the child sends with DF leaves with it whatever the host believes of the path: then
+	 * the router that cannot pass it on says so itself.  The values are those of both families.
+	 */
+	if (!d->known || d->attr.df != want->df)
+		set(f, OPT_DISCOVER, want->df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
 	d->attr = *want;
 	d->known = true;
 }
@@ -160,9 +164,11 @@ ssize_t
 dsock_recv(struct flow *f, void *data, size_t len, struct rx_info *rx, int *err)
 {
 	union control control;
+	struct sockaddr_storage ss;
 	struct iovec iov = { .iov_base = data, .iov_len = len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
-	    .msg_controllen = sizeof(control.room) };
+	    .msg_controllen = sizeof(control.room), .msg_name = &ss, .msg_namelen = sizeof(ss) };
+	struct addr from;
 	ssize_t n;
 
 	*rx = (struct rx_info){ 0 };
@@ -178,6 +184,8 @@ dsock_recv(struct flow *f, void *data, size_t len, struct rx_info *rx, int *err)
 	}
 	f->down_bytes += (uint64_t)n;
 	info_read(&m, rx);
+	if (m.msg_namelen > 0 && addr_from_sockaddr(&ss, &from))
+		rx->from_port = from.port;
 	return n;
 }
 

@@ -47,6 +47,7 @@ struct rx_info {
 	size_t		 gso_size;	/* a train of datagrams of this size; 0: one datagram */
 	uint8_t		 hop_limit;	/* 0: not known */
 	uint8_t		 tclass;
+	uint16_t	 from_port;	/* of the sender; only from dsock_recv */
 };
 /* As host_recv. */
 ssize_t	 dsock_recv(struct flow *, void *data, size_t len, struct rx_info *, int *err);

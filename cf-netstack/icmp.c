@@ -20,20 +20,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "dflow.h"
 #include "dgram.h"
-#include "pending.h"
 
 #define IDLE_MS		30000
 #define BATCH		32		/* replies of one flow in one turn */
 #define ID_AT		4		/* in the ICMP header (RFC 792, RFC 4443 4.1) */
-
-struct icmp_flow {
-	struct flow	 f;
-	struct pending	 pending;	/* before OPENED */
-	struct dsock	 sock;
-	uint64_t	 last;		/* when something went either way */
-	size_t		 last_len;	/* of the newest request */
-};
 
 /* ---- errors to the child ---- */
 
@@ -103,18 +95,6 @@ gateway_answer(struct stack *s, const struct pkt *p)
 	buf_put(s, b);
 }
 
-static void
-on_idle(struct stack *s, struct timer *t)
-{
-	struct flow *f = (void *)((char *)t - offsetof(struct flow, timer));
-	struct icmp_flow *i = (struct icmp_flow *)f;
-
-	if (s->now - i->last < IDLE_MS)
-		timer_set(s, t, IDLE_MS - (s->now - i->last), on_idle);
-	else
-		flow_end(f, CLOSE_IDLE);
-}
-
 static bool
 expired(const struct icmp_error *e, uint8_t family)
 {
@@ -127,9 +107,9 @@ expired(const struct icmp_error *e, uint8_t family)
  * all of the message was quoted.
  */
 static void
-quote_restore(struct icmp_flow *i, uint8_t *quote, size_t len)
+quote_restore(struct dflow *d, uint8_t *quote, size_t len)
 {
-	struct flow *f = &i->f;
+	struct flow *f = &d->f;
 	struct ip_head h = { .src = &f->src, .dst = &f->dst, .proto = f->proto };
 	struct rd r = rd_over(quote + 2, 4);
 	struct wr w = wr_over(quote + 2, 4);
@@ -137,28 +117,28 @@ quote_restore(struct icmp_flow *i, uint8_t *quote, size_t len)
 
 	wr_be16(&w, (uint16_t)~ip_sum_fold((uint64_t)sum + (uint16_t)~id + f->src.port));
 	wr_be16(&w, f->src.port);		/* RFC 1624 3 */
-	if (f->src.family == 6 && len == i->last_len)
+	if (f->src.family == 6 && len == d->last_len)
 		ip_finish(&h, quote, len, 2);
 }
 
 /* Tell the child about a request of which we know l4: all of it, or its first len bytes. */
 static void
-tell_error(struct icmp_flow *i, const struct icmp_error *e, const struct addr *from,
+tell_error(struct dflow *d, const struct icmp_error *e, const struct addr *from,
     const uint8_t *l4, size_t len)
 {
-	struct flow *f = &i->f;
+	struct flow *f = &d->f;
 	struct ip_head h = { .src = &f->src, .dst = &f->dst, .proto = f->proto,
-	    .tclass = i->sock.attr.tclass, .df = i->sock.attr.df,
-	    .hop_limit = expired(e, f->src.family) ? 1 : i->sock.attr.hop_limit };
+	    .tclass = d->sock.attr.tclass, .df = d->sock.attr.df,
+	    .hop_limit = expired(e, f->src.family) ? 1 : d->sock.attr.hop_limit };
 	uint8_t quote[ICMP_ERROR_MAX], out[ICMP_ERROR_MAX];
-	size_t whole = i->last_len > len ? i->last_len : len;
+	size_t whole = d->last_len > len ? d->last_len : len;
 
 	if (len > sizeof(quote))
 		len = sizeof(quote);
 	if (len < ICMP_HEADER)
 		return;
 	memcpy(quote, l4, len);
-	quote_restore(i, quote, len);
+	quote_restore(d, quote, len);
 	len = icmp_error_rebuild(out, e, dgram_error_from(f->stack, from, f->src.family), &h,
 	    whole, quote, len);
 	if (len > 0)
@@ -168,29 +148,29 @@ tell_error(struct icmp_flow *i, const struct icmp_error *e, const struct addr *f
 static void
 on_queued_error(struct flow *f, const struct dsock_error *q)
 {
-	tell_error((struct icmp_flow *)f, &q->error, &q->from, q->data, q->len);
+	tell_error(dflow_of(f), &q->error, &q->from, q->data, q->len);
 }
 
 /* A request that the host would not send. */
 static void
-send_failed(struct icmp_flow *i, const uint8_t *l4, size_t len, int err)
+send_failed(struct dflow *d, const uint8_t *l4, size_t len, int err)
 {
 	struct icmp_error e;
 
-	if (icmp_error_of(err, i->f.src.family, dsock_mtu(&i->f), &e))
-		tell_error(i, &e, NULL, l4, len);
+	if (icmp_error_of(err, d->f.src.family, dsock_mtu(&d->f), &e))
+		tell_error(d, &e, NULL, l4, len);
 }
 
 static void
-send_echo(struct icmp_flow *i, const struct dattr *a, const uint8_t *l4, size_t len)
+send_echo(struct dflow *d, const struct dattr *a, const uint8_t *l4, size_t len)
 {
-	struct flow *f = &i->f;
+	struct flow *f = &d->f;
 	int err = 0;
 
-	i->last = f->stack->now;
-	i->last_len = len;
+	dflow_sent(d);
+	d->last_len = len;
 	f->up_packets++;
-	dsock_attr(f, &i->sock, a);
+	dsock_attr(f, &d->sock, a);
 	/* A pending error of an earlier request is reported instead of sending this one. */
 	for (int attempt = 0; attempt < 2; attempt++) {
 		if (host_send(f, l4, len, &err) != HOST_ERROR)
@@ -198,18 +178,19 @@ send_echo(struct icmp_flow *i, const struct dattr *a, const uint8_t *l4, size_t 
 		if (dsock_errors(f, on_queued_error) == 0)
 			break;
 	}
-	send_failed(i, l4, len, err);
+	send_failed(d, l4, len, err);
 }
 
 static void
 on_opened(struct flow *f)
 {
-	struct icmp_flow *i = (struct icmp_flow *)f;
+	struct dflow *d = dflow_of(f);
 	struct pending_item *item;
 
+	dflow_answered(d);
 	dsock_watch(f, false);
-	while ((item = pending_take(&i->pending)) != NULL) {
-		send_echo(i, &item->attr, item->data, item->len);
+	while ((item = pending_take(&d->pending)) != NULL) {
+		send_echo(d, &item->attr, item->data, item->len);
 		free(item);
 	}
 }
@@ -217,23 +198,24 @@ on_opened(struct flow *f)
 static void
 on_refused(struct flow *f, const struct msg_refused *m)
 {
-	struct icmp_flow *i = (struct icmp_flow *)f;
+	struct dflow *d = dflow_of(f);
 	struct pending_item *item;
 	struct icmp_error e;
 	bool tell = refused_error(m, f->src.family, &e);
 
-	while ((item = pending_take(&i->pending)) != NULL) {
-		i->last_len = item->len;
+	dflow_answered(d);
+	while ((item = pending_take(&d->pending)) != NULL) {
+		d->last_len = item->len;
 		if (tell)
-			tell_error(i, &e, &m->offender, item->data, item->len);
+			tell_error(d, &e, &m->offender, item->data, item->len);
 		free(item);
 	}
 }
 
 static void
-reply_to_child(struct icmp_flow *i, uint8_t *l4, size_t len, const struct rx_info *rx)
+reply_to_child(struct dflow *d, uint8_t *l4, size_t len, const struct rx_info *rx)
 {
-	struct flow *f = &i->f;
+	struct flow *f = &d->f;
 	struct ip_head h = { .src = &f->dst, .dst = &f->src, .proto = f->proto,
 	    .tclass = rx->tclass, .hop_limit = rx->hop_limit };
 	struct wr w = wr_over(l4, len);
@@ -243,7 +225,7 @@ reply_to_child(struct icmp_flow *i, uint8_t *l4, size_t len, const struct rx_inf
 	(void)wr_take(&w, ID_AT);
 	wr_be16(&w, f->src.port);
 	f->down_packets++;
-	i->last = f->stack->now;
+	dflow_replied(d, IDLE_MS);
 	dgram_icmp(f->stack, &h, l4, len);
 }
 
@@ -255,25 +237,25 @@ on_error(struct flow *f)
 
 /* false: it has ended. */
 static bool
-recv_failed(struct icmp_flow *i, int err)
+recv_failed(struct dflow *d, int err)
 {
-	uint8_t l4[ICMP_HEADER] = { echo_type(i->f.src.family) };
+	uint8_t l4[ICMP_HEADER] = { echo_type(d->f.src.family) };
 	struct icmp_error e;
 
-	if (host_fd(&i->f) >= 0) {
-		(void)dsock_errors(&i->f, on_queued_error);
-		return !i->f.dead;
+	if (host_fd(&d->f) >= 0) {
+		(void)dsock_errors(&d->f, on_queued_error);
+		return !d->f.dead;
 	}
-	if (icmp_error_of(err, i->f.src.family, 0, &e))	/* frames: RESET has ended it */
-		tell_error(i, &e, NULL, l4, sizeof(l4));
-	flow_end(&i->f, CLOSE_PEER);
+	if (icmp_error_of(err, d->f.src.family, 0, &e))	/* frames: RESET has ended it */
+		tell_error(d, &e, NULL, l4, sizeof(l4));
+	flow_end(&d->f, CLOSE_PEER);
 	return false;
 }
 
 static void
 on_readable(struct flow *f)
 {
-	struct icmp_flow *i = (struct icmp_flow *)f;
+	struct dflow *d = dflow_of(f);
 	struct buf *b = buf_get(f->stack);
 	struct rx_info rx;
 	int err = 0, n;
@@ -283,10 +265,10 @@ on_readable(struct flow *f)
 		return;
 	for (n = 0; n < BATCH; n++) {
 		len = dsock_recv(f, buf_data(b), BUF_SIZE, &rx, &err);
-		if (len == HOST_AGAIN || (len == HOST_ERROR && !recv_failed(i, err)))
+		if (len == HOST_AGAIN || (len == HOST_ERROR && !recv_failed(d, err)))
 			break;
 		if (len >= 0)
-			reply_to_child(i, buf_data(b), (size_t)len, &rx);
+			reply_to_child(d, buf_data(b), (size_t)len, &rx);
 	}
 	buf_put(f->stack, b);
 	if (n == BATCH)
@@ -296,7 +278,7 @@ on_readable(struct flow *f)
 static void
 on_done(struct flow *f)
 {
-	pending_done(&((struct icmp_flow *)f)->pending);
+	dflow_done(dflow_of(f));
 }
 
 /* The socket takes requests again: none has waited. */
@@ -314,7 +296,7 @@ on_aborted(struct flow *f)
 
 const struct flow_kind icmp_kind = {
 	.name = "icmp",
-	.size = sizeof(struct icmp_flow),
+	.size = sizeof(struct dflow),
 	.opened = on_opened,
 	.refused = on_refused,
 	.readable = on_readable,
@@ -323,23 +305,6 @@ const struct flow_kind icmp_kind = {
 	.aborted = on_aborted,
 	.done = on_done,
 };
-
-static struct icmp_flow *
-flow_start(struct stack *s, const struct pkt *p)
-{
-	struct flow *f = flow_new(s, &icmp_kind, p->proto, &p->src, &p->dst);
-	struct icmp_flow *i = (struct icmp_flow *)f;
-
-	if (f == NULL)
-		return NULL;
-	i->last = s->now;
-	timer_set(s, &f->timer, IDLE_MS, on_idle);
-	if (!flow_open(f, p)) {
-		flow_end(f, CLOSE_CANCEL);
-		return NULL;
-	}
-	return i;
-}
 
 /* The start of a packet of ours that the child quotes; enough of it to know the flow. */
 static bool
@@ -388,7 +353,7 @@ void
 icmp_input(struct stack *s, const struct pkt *p)
 {
 	struct dattr attr = dattr_of(p);
-	struct icmp_flow *i;
+	struct dflow *d;
 
 	if (p->icmp_type != echo_type(p->family) || p->icmp_code != 0) {
 		child_error(s, p);
@@ -398,11 +363,11 @@ icmp_input(struct stack *s, const struct pkt *p)
 		gateway_answer(s, p);
 		return;
 	}
-	i = (struct icmp_flow *)flow_find(s, p->proto, &p->src, &p->dst);
-	if (i == NULL && (i = flow_start(s, p)) == NULL)
+	d = dflow_of(flow_find(s, p->proto, &p->src, &p->dst));
+	if (d == NULL && (d = dflow_start(s, &icmp_kind, p, &p->dst, IDLE_MS)) == NULL)
 		return;
-	if (i->f.is_open)
-		send_echo(i, &attr, pkt_l4(p), p->l4_len);
+	if (d->f.is_open)
+		send_echo(d, &attr, pkt_l4(p), p->l4_len);
 	else
-		pending_add(&i->pending, &attr, pkt_l4(p), p->l4_len, 0);
+		pending_add(&d->pending, &attr, pkt_l4(p), p->l4_len, 0);
 }

@@ -27,6 +27,7 @@ struct loop {
 	bool		 finishing;	/* FINISH has come, FINISHED has not gone */
 	bool		 empty;		/* ... and no process of the tree is left */
 	uint64_t	 progress, progress_at;	/* of what is still delivered */
+	uint64_t	 drain_from;	/* when FINISH came */
 	struct timer	 drain;		/* looks whether there is progress */
 	bool		 cut_off;	/* a helper has gone: nothing is served any more */
 	bool		 greeted;	/* our HELLO to cf-spawn is out */

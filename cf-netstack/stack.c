@@ -38,6 +38,7 @@ stack_done(struct stack *s)
 	names_done(s);
 	frag_done(s);
 	flows_bury(s);
+	dflows_done(s);
 	flow_table_done(&s->flows);
 	timers_done(&s->timers);
 	tun_done(s);

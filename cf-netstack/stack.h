@@ -284,6 +284,9 @@ void	udp_input(struct stack *, const struct pkt *, const struct virtio_net_hdr *
 void	udp_burst_end(struct stack *);
 extern const struct sandbox_row dsock_rows[];	/* of UDP and ICMP: dsock.c */
 
+/* Forget the lists of datagram flows; all of them have ended (dflow.c). */
+void	dflows_done(struct stack *);
+
 /* ---- ICMP (icmp.c) ---- */
 
 extern const struct flow_kind icmp_kind;
@@ -365,7 +368,7 @@ struct stack {
 	struct addr	 gateway4, gateway6;
 	uint16_t	 ip_id;
 
-	void		*tcp, *udp, *icmp, *names, *frag;	/* each file's own state, or NULL */
+	void		*tcp, *udp, *dflows, *names, *frag;	/* each file's own state, or NULL */
 };
 
 /* false: memory is out.  Channels and the TUN are set by the caller. */

@@ -172,7 +172,7 @@ on_drained(const struct flow *f, bool empty)
 {
 	const struct tcp *t = (const struct tcp *)f;
 
-	if (t->state <= TS_SYN_RCVD || t->state == TS_TIME_WAIT)
+	if (t->state <= TS_SYN_RCVD)
 		return DRAIN_DONE;
 	if (t->fin_in)
 		return t->host_shut ? DRAIN_DONE : DRAIN_WAIT;

@@ -191,7 +191,7 @@ void	tcp_loss_send(struct tcp *);
 /* tcp_timer.c */
 void	tcp_timer_arm(struct tcp *);
 void	tcp_rto_start(struct tcp *);
-void	tcp_rtt_sample(struct tcp *, uint32_t ms);
+void	tcp_rtt_sample(struct tcp *, uint32_t r);	/* ms */
 /* relay.c */
 void	relay_up(struct tcp *, const uint8_t *data, uint32_t len);	/* in order, from the child */
 void	relay_up_flush(struct tcp *);

@@ -16,21 +16,30 @@
  * What the network says about a datagram (refused, unreachable, too big, expired) is read
  * from the socket's error queue and told to the child as ICMP about its own packet.
  *
- * A flow ends after a time without datagrams: there is no other sign.
+ * Where a service answers from a port of its own choice (TFTP: RFC 1350 4), a second flow is
+ * asked for, to port 0 of the same address.  Its socket has the same host port and hears
+ * what no other flow does: the kernel gives a socket that is connected to port 0 the
+ * datagrams of that peer from every port, and to reply is a flow like any other.  Only
+ * where descriptors are passed: DATA frames do not say from which port they came.
+ *
+ * A flow ends after a time without datagrams: there is no other sign (dflow.c).
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
 #include <stdlib.h>
 
+#include "dflow.h"
 #include "dgram.h"
-#include "pending.h"
 
 /* RFC 4787 4.3 asks for two minutes at least once there is an answer; QUIC sits idle for longer. */
 #define IDLE_ASKED_MS	30000
 #define IDLE_REPLIED_MS	180000
 #define IDLE_QUIC_MS	300000
+#define IDLE_REFUSED_MS	5000		/* nobody there: a scan leaves little behind */
 #define PORT_QUIC	443
+#define PORT_TFTP	69
+#define PORT_ANY	0		/* no datagram is for it, so it names a flow of our own */
 
 #define TRAIN_MAX	64	/* UDP_MAX_SEGMENTS of older kernels */
 #define TRAIN_BYTES	65000	/* below the longest datagram of either family */
@@ -39,12 +48,7 @@
 #define READS		8	/* of one flow in one turn, each of up to DSOCK_BATCH datagrams */
 
 struct udp_flow {
-	struct flow	 f;
-	struct pending	 pending;	/* before OPENED */
-	struct dsock	 sock;
-	uint64_t	 last;		/* when something went either way */
-	bool		 replied;
-	size_t		 last_len;	/* of the newest datagram up */
+	struct dflow	 d;
 	unsigned	 batch;		/* how many to ask the socket for at once */
 	size_t		 down_size;	/* of the newest datagram down; 0: read one by one */
 
@@ -74,11 +78,11 @@ static void
 tell_error(struct udp_flow *u, const struct icmp_error *e, const struct addr *from,
     const uint8_t *payload, size_t len, size_t whole)
 {
-	struct flow *f = &u->f;
+	struct flow *f = &u->d.f;
 	bool expired = e->type == (f->src.family == 4 ? ICMP4_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED);
 	struct ip_head h = { .src = &f->src, .dst = &f->dst, .proto = PROTO_UDP,
-	    .tclass = u->sock.attr.tclass, .df = u->sock.attr.df,
-	    .hop_limit = expired ? 1 : u->sock.attr.hop_limit };
+	    .tclass = u->d.sock.attr.tclass, .df = u->d.sock.attr.df,
+	    .hop_limit = expired ? 1 : u->d.sock.attr.hop_limit };
 	uint8_t out[ICMP_ERROR_MAX], quote[ICMP_ERROR_MAX];
 	struct wr w = wr_over(quote, sizeof(quote));
 	uint16_t sum = 0;		/* in a part of a datagram there is no telling */
@@ -105,8 +109,12 @@ static void
 on_queued_error(struct flow *f, const struct dsock_error *q)
 {
 	struct udp_flow *u = udp_of(f);
-	size_t whole = u->last_len > q->len ? u->last_len : q->len;
+	size_t whole = u->d.last_len > q->len ? u->d.last_len : q->len;
+	struct icmp_error refused;
 
+	if (!u->d.replied && icmp_error_of(ECONNREFUSED, f->src.family, 0, &refused) &&
+	    q->error.type == refused.type && q->error.code == refused.code)
+		dflow_idle(&u->d, IDLE_REFUSED_MS);
 	tell_error(u, &q->error, &q->from, q->data, q->len, whole);
 }
 
@@ -117,10 +125,10 @@ send_failed(struct udp_flow *u, const uint8_t *payload, size_t len, int err)
 {
 	struct icmp_error e;
 
-	if (icmp_error_of(err, u->f.src.family, err == EMSGSIZE ? dsock_mtu(&u->f) : 0, &e))
+	if (icmp_error_of(err, u->d.f.src.family, err == EMSGSIZE ? dsock_mtu(&u->d.f) : 0, &e))
 		tell_error(u, &e, NULL, payload, len, len);
-	if (host_fd(&u->f) < 0)			/* frames: RESET has ended it on the other side */
-		flow_end(&u->f, CLOSE_PEER);
+	if (host_fd(&u->d.f) < 0)			/* frames: RESET has ended it on the other side */
+		flow_end(&u->d.f, CLOSE_PEER);
 }
 
 /*
@@ -133,9 +141,9 @@ send_retry(struct udp_flow *u, const uint8_t *data, size_t len)
 	int err = 0;
 
 	for (int attempt = 0; attempt < 2; attempt++) {
-		if (host_send(&u->f, data, len, &err) != HOST_ERROR)
+		if (host_send(&u->d.f, data, len, &err) != HOST_ERROR)
 			return 0;
-		if (dsock_errors(&u->f, on_queued_error) == 0)
+		if (dsock_errors(&u->d.f, on_queued_error) == 0)
 			break;
 	}
 	return err;
@@ -146,13 +154,13 @@ send_one(struct udp_flow *u, const struct dattr *attr, const uint8_t *payload, s
 {
 	int err;
 
-	if (u->f.dead)
+	if (u->d.f.dead)
 		return;
-	dsock_attr(&u->f, &u->sock, attr);
-	if (u->sock.segment != 0 && len > u->sock.segment)
-		(void)dsock_segment(&u->f, &u->sock, 0);
-	u->last_len = len;
-	u->f.up_packets++;
+	dsock_attr(&u->d.f, &u->d.sock, attr);
+	if (u->d.sock.segment != 0 && len > u->d.sock.segment)
+		(void)dsock_segment(&u->d.f, &u->d.sock, 0);
+	u->d.last_len = len;
+	u->d.f.up_packets++;
 	if ((err = send_retry(u, payload, len)) != 0)
 		send_failed(u, payload, len, err);
 }
@@ -175,26 +183,26 @@ send_train(struct udp_flow *u, const struct dattr *attr, const uint8_t *data, si
 {
 	size_t n = (len + size - 1) / size;
 
-	if (host_fd(&u->f) < 0 || n > TRAIN_MAX || (u->size_max != 0 && size >= u->size_max) ||
-	    !dsock_segment(&u->f, &u->sock, (uint16_t)size)) {
+	if (host_fd(&u->d.f) < 0 || n > TRAIN_MAX || (u->size_max != 0 && size >= u->size_max) ||
+	    !dsock_segment(&u->d.f, &u->d.sock, (uint16_t)size)) {
 		send_each(u, attr, data, len, size);
 		return;
 	}
-	dsock_attr(&u->f, &u->sock, attr);
-	u->last_len = size;
+	dsock_attr(&u->d.f, &u->d.sock, attr);
+	u->d.last_len = size;
 	if (send_retry(u, data, len) == 0) {
-		u->f.up_packets += (uint32_t)n;
+		u->d.f.up_packets += (uint32_t)n;
 		return;
 	}
 	u->size_max = size;
-	(void)dsock_segment(&u->f, &u->sock, 0);
+	(void)dsock_segment(&u->d.f, &u->d.sock, 0);
 	send_each(u, attr, data, len, size);
 }
 
 static void
 train_unlink(struct udp_flow *u)
 {
-	struct udp_flow **at = (struct udp_flow **)&u->f.stack->udp;
+	struct udp_flow **at = (struct udp_flow **)&u->d.f.stack->udp;
 
 	for (; *at != NULL; at = &(*at)->next_train)
 		if (*at == u) {
@@ -216,7 +224,7 @@ train_flush(struct udp_flow *u)
 		send_one(u, &u->train_attr, buf_data(b), u->train_len);
 	else
 		send_train(u, &u->train_attr, buf_data(b), u->train_len, u->train_size);
-	buf_put(u->f.stack, b);
+	buf_put(u->d.f.stack, b);
 	train_unlink(u);
 }
 
@@ -232,7 +240,7 @@ train_takes(const struct udp_flow *u, const struct dattr *attr, size_t len)
 static bool
 train_start(struct udp_flow *u, const struct dattr *attr, size_t size)
 {
-	struct stack *s = u->f.stack;
+	struct stack *s = u->d.f.stack;
 
 	if ((u->train = buf_get(s)) == NULL)
 		return false;
@@ -249,14 +257,14 @@ train_start(struct udp_flow *u, const struct dattr *attr, size_t size)
 static void
 udp_up(struct udp_flow *u, const struct dattr *attr, const uint8_t *data, size_t len, size_t gso_size)
 {
-	u->last = u->f.stack->now;
+	dflow_sent(&u->d);
 	if (!train_takes(u, attr, len) || gso_size != 0)
 		train_flush(u);
 	if (gso_size != 0 && len > gso_size) {
 		send_train(u, attr, data, len, gso_size);
 		return;
 	}
-	if (len == 0 || len > TRAIN_SIZE_MAX || host_fd(&u->f) < 0 ||
+	if (len == 0 || len > TRAIN_SIZE_MAX || host_fd(&u->d.f) < 0 ||
 	    (u->train == NULL && !train_start(u, attr, len))) {
 		send_one(u, attr, data, len);
 		return;
@@ -276,35 +284,15 @@ udp_burst_end(struct stack *s)
 
 /* ---- the life of a flow ---- */
 
-static uint64_t
-idle_limit(const struct udp_flow *u)
-{
-	if (u->f.dst.port == PORT_QUIC && u->replied)
-		return IDLE_QUIC_MS;
-	return u->replied ? IDLE_REPLIED_MS : IDLE_ASKED_MS;
-}
-
-static void
-on_idle(struct stack *s, struct timer *t)
-{
-	struct flow *f = (void *)((char *)t - offsetof(struct flow, timer));
-	struct udp_flow *u = udp_of(f);
-	uint64_t idle = s->now - u->last, limit = idle_limit(u);
-
-	if (idle < limit)
-		timer_set(s, t, limit - idle, on_idle);
-	else
-		flow_end(f, CLOSE_IDLE);
-}
-
 static void
 on_opened(struct flow *f)
 {
 	struct udp_flow *u = udp_of(f);
 	struct pending_item *item;
 
+	dflow_answered(&u->d);
 	dsock_watch(f, true);
-	while (!f->dead && (item = pending_take(&u->pending)) != NULL) {
+	while (!f->dead && (item = pending_take(&u->d.pending)) != NULL) {
 		udp_up(u, &item->attr, item->data, item->len, item->gso_size);
 		free(item);
 	}
@@ -319,11 +307,12 @@ on_refused(struct flow *f, const struct msg_refused *m)
 	struct icmp_error e;
 	bool tell = refused_error(m, f->src.family, &e);
 
-	while ((item = pending_take(&u->pending)) != NULL) {
+	dflow_answered(&u->d);
+	while ((item = pending_take(&u->d.pending)) != NULL) {
 		size_t len = item->gso_size != 0 && item->len > item->gso_size ?
 		    item->gso_size : item->len;
 
-		u->sock.attr = item->attr;
+		u->d.sock.attr = item->attr;
 		if (tell)
 			tell_error(u, &e, &m->offender, item->data, len, len);
 		free(item);
@@ -342,13 +331,13 @@ recv_failed(struct udp_flow *u, int err)
 {
 	struct icmp_error e;
 
-	if (host_fd(&u->f) >= 0) {
-		(void)dsock_errors(&u->f, on_queued_error);
-		return !u->f.dead;
+	if (host_fd(&u->d.f) >= 0) {
+		(void)dsock_errors(&u->d.f, on_queued_error);
+		return !u->d.f.dead;
 	}
-	if (icmp_error_of(err, u->f.src.family, 0, &e))
-		tell_error(u, &e, NULL, (const uint8_t *)"", 0, u->last_len);
-	flow_end(&u->f, CLOSE_PEER);
+	if (icmp_error_of(err, u->d.f.src.family, 0, &e))
+		tell_error(u, &e, NULL, (const uint8_t *)"", 0, u->d.last_len);
+	flow_end(&u->d.f, CLOSE_PEER);
 	return false;
 }
 
@@ -367,10 +356,9 @@ static void
 udp_down(struct udp_flow *u, uint8_t *payload, size_t len, size_t gso_size,
     const struct rx_info *rx)
 {
-	struct flow *f = &u->f;
+	struct flow *f = &u->d.f;
 
-	u->last = f->stack->now;
-	u->replied = true;
+	dflow_replied(&u->d, f->dst.port == PORT_QUIC ? IDLE_QUIC_MS : IDLE_REPLIED_MS);
 	f->down_packets += gso_size != 0 && len > gso_size ?
 	    (uint32_t)((len + gso_size - 1) / gso_size) : 1;
 	dgram_udp(f->stack, &(struct dgram){ .src = &f->dst, .dst = &f->src,
@@ -390,7 +378,7 @@ run_flush(struct udp_flow *u, struct run *r)
 static void
 down_long(struct udp_flow *u, const uint8_t *at, size_t size, const struct dsock_msg *m)
 {
-	struct buf *b = buf_get(u->f.stack);
+	struct buf *b = buf_get(u->d.f.stack);
 	size_t first = m->len < size ? m->len : size;
 
 	if (b == NULL)
@@ -400,7 +388,7 @@ down_long(struct udp_flow *u, const uint8_t *at, size_t size, const struct dsock
 		memcpy(buf_data(b) + first, m->rest, m->len - first);
 		udp_down(u, buf_data(b), m->len, m->rx.gso_size, &m->rx);
 	}
-	buf_put(u->f.stack, b);
+	buf_put(u->d.f.stack, b);
 }
 
 /* A datagram at `at`: it goes on with the run, or begins another one. */
@@ -448,7 +436,7 @@ down_batch(struct udp_flow *u, struct buf *b, int *err)
 		u->batch = DSOCK_BATCH;
 	if (room > u->batch)
 		room = u->batch;
-	n = dsock_recv_batch(&u->f, buf_data(b), r.size, room, msgs, err);
+	n = dsock_recv_batch(&u->d.f, buf_data(b), r.size, room, msgs, err);
 	/* Asking for many costs something even where there is none. */
 	if (n == (int)room)
 		u->batch *= 2;
@@ -469,9 +457,9 @@ down_some(struct udp_flow *u, struct buf *b, int *err)
 	struct rx_info rx;
 	ssize_t len;
 
-	if (u->down_size != 0 && host_fd(&u->f) >= 0)
+	if (u->down_size != 0 && host_fd(&u->d.f) >= 0)
 		return down_batch(u, b, err);
-	len = dsock_recv(&u->f, buf_data(b), BUF_SIZE, &rx, err);
+	len = dsock_recv(&u->d.f, buf_data(b), BUF_SIZE, &rx, err);
 	if (len < 0)
 		return len;
 	u->down_size = batch_size((size_t)len, &rx);
@@ -504,7 +492,7 @@ on_done(struct flow *f)
 {
 	struct udp_flow *u = udp_of(f);
 
-	pending_done(&u->pending);
+	dflow_done(&u->d);
 	if (u->train != NULL) {
 		buf_put(f->stack, u->train);
 		u->train = NULL;
@@ -537,21 +525,91 @@ const struct flow_kind udp_kind = {
 	.done = on_done,
 };
 
-static struct udp_flow *
-flow_start(struct stack *s, const struct pkt *p)
-{
-	struct flow *f = flow_new(s, &udp_kind, PROTO_UDP, &p->src, &p->dst);
+/* ---- any port of a peer ---- */
 
-	if (f == NULL)
-		return NULL;
-	udp_of(f)->last = s->now;
-	timer_set(s, &f->timer, IDLE_ASKED_MS, on_idle);
-	if (!flow_open(f, p)) {
-		flow_end(f, CLOSE_CANCEL);
-		return NULL;
+/* From which port, the socket's last datagram says. */
+static void
+on_any_readable(struct flow *f)
+{
+	struct dflow *d = dflow_of(f);
+	struct buf *b = buf_get(f->stack);
+	struct addr from = f->dst;
+	struct rx_info rx;
+	int err = 0, n;
+	ssize_t len = 0;
+
+	if (b == NULL)
+		return;
+	for (n = 0; n < READS && (len = dsock_recv(f, buf_data(b), BUF_SIZE, &rx, &err)) >= 0; n++) {
+		if (rx.from_port == 0)
+			continue;
+		from.port = rx.from_port;
+		dflow_replied(d, IDLE_ASKED_MS);
+		f->down_packets++;
+		dgram_udp(f->stack, &(struct dgram){ .src = &from, .dst = &f->src,
+		    .payload = buf_data(b), .len = (size_t)len,
+		    .tclass = rx.tclass, .hop_limit = rx.hop_limit });
 	}
-	return udp_of(f);
+	buf_put(f->stack, b);
+	if (len >= 0)
+		flow_run_later(f);
 }
+
+static void
+on_any_opened(struct flow *f)
+{
+	dflow_answered(dflow_of(f));
+	if (host_fd(f) < 0)
+		flow_end(f, CLOSE_CANCEL);
+	else
+		dsock_watch(f, false);
+}
+
+static void
+on_any_refused(struct flow *f, const struct msg_refused *m)
+{
+	(void)m;			/* what the tree asked for itself says why */
+	dflow_answered(dflow_of(f));
+}
+
+static void
+on_any_done(struct flow *f)
+{
+	dflow_done(dflow_of(f));
+}
+
+static const struct flow_kind any_kind = {
+	.name = "udp, any port",
+	.size = sizeof(struct dflow),
+	.opened = on_any_opened,
+	.refused = on_any_refused,
+	.readable = on_any_readable,
+	.writable = on_writable,
+	.aborted = on_aborted,
+	.done = on_any_done,
+};
+
+static bool
+answers_from_any_port(uint16_t port)
+{
+	return port == PORT_TFTP;
+}
+
+/* It is asked for first, so that its socket is there before the request leaves. */
+static void
+any_port_start(struct stack *s, const struct pkt *p)
+{
+	struct addr any = p->dst;
+	struct flow *f;
+
+	any.port = PORT_ANY;
+	if ((f = flow_find(s, PROTO_UDP, &p->src, &any)) != NULL)
+		dflow_sent(dflow_of(f));
+	else if ((chan_caps(s->proxy) & MSG_CAP_FD) != 0)
+		(void)dflow_start(s, &any_kind, p, &any, IDLE_ASKED_MS);
+}
+
+/* ---- from the child ---- */
 
 void
 udp_input(struct stack *s, const struct pkt *p, const struct virtio_net_hdr *vh)
@@ -568,11 +626,14 @@ udp_input(struct stack *s, const struct pkt *p, const struct virtio_net_hdr *vh)
 	}
 	if (vh != NULL && (vh->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_UDP_L4)
 		gso_size = vh->gso_size;
+	if (answers_from_any_port(p->dst.port) && s->proxy != NULL)
+		any_port_start(s, p);
 	u = (struct udp_flow *)flow_find(s, PROTO_UDP, &p->src, &p->dst);
-	if (u == NULL && (u = flow_start(s, p)) == NULL)
+	if (u == NULL && (u = (struct udp_flow *)dflow_start(s, &udp_kind, p, &p->dst,
+	    IDLE_ASKED_MS)) == NULL)
 		return;
-	if (u->f.is_open)
+	if (u->d.f.is_open)
 		udp_up(u, &attr, pkt_payload(p), p->payload_len, gso_size);
 	else
-		pending_add(&u->pending, &attr, pkt_payload(p), p->payload_len, gso_size);
+		pending_add(&u->d.pending, &attr, pkt_payload(p), p->payload_len, gso_size);
 }

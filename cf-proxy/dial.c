@@ -273,16 +273,20 @@ connecting(struct client *cl, uint64_t id, const struct msg_open *o, int fd)
 static void
 dial(struct client *cl, uint64_t id, const struct msg_open *o)
 {
+	struct portmap *ports = cl->dialler->ports;
 	struct mapping *mapping = NULL;
 	struct msg_refused no;
+	uint16_t port = 0;
 	bool done;
 	int fd;
 
-	if (o->proto == IPPROTO_UDP && !cl->resolving)
-		mapping = portmap_hold(cl->dialler->ports, &o->src);
-	fd = direct_open(o, mapping_port(mapping), passes_fds(cl), &done, &no);
+	if (o->proto == IPPROTO_UDP && !cl->resolving) {
+		mapping = portmap_hold(ports, &o->src);
+		port = mapping != NULL ? mapping_port(mapping) : portmap_hint(ports, &o->src);
+	}
+	fd = direct_open(o, port, passes_fds(cl), &done, &no);
 	if (fd == -1) {
-		portmap_drop(cl->dialler->ports, mapping);
+		portmap_drop(ports, mapping);
 		proxy_refuse(cl->chan, id, &no, NULL);
 	} else if (!(done ? connected(cl, id, o, fd, mapping) : connecting(cl, id, o, fd))) {
 		close(fd);

@@ -54,7 +54,7 @@ const struct sandbox_row direct_rows[] = {
 	SETSOCKOPT_ROW(IPPROTO_IP,   IP_RECVERR,        "ICMP errors for the tree"),
 	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_RECVERR,      "ICMPv6 errors for the tree"),
 	SETSOCKOPT_ROW(IPPROTO_IP,   IP_MTU_DISCOVER,   "the tree's DF bit"),
-	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_MTU_DISCOVER, "no fragments that the tree did not make"),
+	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_MTU_DISCOVER, "the same over IPv6: what the tree had cut may be cut"),
 	SETSOCKOPT_ROW(IPPROTO_IP,   IP_TTL,            "the tree's hop limit (traceroute)"),
 	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_UNICAST_HOPS, "the tree's hop limit (traceroute)"),
 	SETSOCKOPT_ROW(IPPROTO_IP,   IP_TOS,            "the tree's traffic class"),
@@ -114,10 +114,9 @@ options_set(int fd, const struct msg_open *o, bool errors)
 		set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (!tcp && errors)
 		set(fd, level, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
-	if (!tcp && v4)
-		set(fd, level, IP_MTU_DISCOVER, o->df ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
-	if (!tcp && !v4 && o->df)
-		set(fd, level, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+	if (!tcp)		/* DF asks the path, not what the host remembers of it */
+		set(fd, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
+		    o->df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
 	if (o->hop_limit != 0 && o->hop_limit != HOP_LIMIT_DEFAULT)
 		set(fd, level, v4 ? IP_TTL : IPV6_UNICAST_HOPS, o->hop_limit);
 	if (tclass != 0)

@@ -2,7 +2,8 @@
  * portmap.c - see portmap.h.
  *
  * A hash table with chains and a fixed number of buckets: both it and its entries are
- * bounded by PORTMAP_MAX.  The hash has a random key, as the tree chooses its ports.
+ * bounded by PORTMAP_MAX.  The hash has a random key, as the tree chooses its ports; the few
+ * addresses that a port can have inside share a chain.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,21 +52,19 @@ portmap_free(struct portmap *m)
 	free(m);
 }
 
-static struct mapping **
-bucket_of(struct portmap *m, const struct addr *src)
+/* By port only: both families of a socket are in one chain. */
+static size_t
+bucket_of(const struct portmap *m, const struct addr *src)
 {
-	uint64_t h = m->key ^ src->port;
+	uint64_t h = (m->key ^ src->port) * 0xff51afd7ed558ccd;
 
-	for (size_t i = 0; i < addr_iplen(src); i++)
-		h = (h ^ src->ip[i]) * 0x100000001b3;		/* FNV-1a, from a random start */
-	h = (h ^ h >> 33) * 0xff51afd7ed558ccd;
-	return &m->bucket[(h ^ h >> 33) % BUCKETS];
+	return (h ^ h >> 33) % BUCKETS;
 }
 
 struct mapping *
 portmap_hold(struct portmap *m, const struct addr *src)
 {
-	for (struct mapping *p = *bucket_of(m, src); p != NULL; p = p->next)
+	for (struct mapping *p = m->bucket[bucket_of(m, src)]; p != NULL; p = p->next)
 		if (addr_equal(&p->src, src)) {
 			p->refs++;
 			return p;
@@ -73,10 +72,19 @@ portmap_hold(struct portmap *m, const struct addr *src)
 	return NULL;
 }
 
+uint16_t
+portmap_hint(const struct portmap *m, const struct addr *src)
+{
+	for (const struct mapping *p = m->bucket[bucket_of(m, src)]; p != NULL; p = p->next)
+		if (p->src.port == src->port && p->src.family != src->family)
+			return p->port;
+	return 0;
+}
+
 struct mapping *
 portmap_add(struct portmap *m, const struct addr *src, uint16_t port)
 {
-	struct mapping **head = bucket_of(m, src), *p;
+	struct mapping **head = &m->bucket[bucket_of(m, src)], *p;
 
 	if (m->n >= PORTMAP_MAX || (p = malloc(sizeof(*p))) == NULL)
 		return NULL;
@@ -93,7 +101,7 @@ portmap_drop(struct portmap *m, struct mapping *gone)
 
 	if (gone == NULL || --gone->refs > 0)
 		return;
-	for (p = bucket_of(m, &gone->src); *p != gone; p = &(*p)->next)
+	for (p = &m->bucket[bucket_of(m, &gone->src)]; *p != gone; p = &(*p)->next)
 		;
 	*p = gone->next;
 	m->n--;

@@ -23,6 +23,11 @@ void		 portmap_free(struct portmap *);
 
 /* Take one more reference of a source's mapping; NULL when it has none. */
 struct mapping	*portmap_hold(struct portmap *, const struct addr *src);
+/*
+ * The port that the same inside port has in the other address family, or 0: one socket of the
+ * tree may speak both, and should then be one to its peers.
+ */
+uint16_t	 portmap_hint(const struct portmap *, const struct addr *src);
 /* Note that src, which has no mapping, now has this port; NULL when there is no room. */
 struct mapping	*portmap_add(struct portmap *, const struct addr *src, uint16_t port);
 /* Give a reference back; the last one ends the mapping.  NULL is fine. */

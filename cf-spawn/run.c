@@ -358,8 +358,13 @@ on_command_ended(struct run *r, const siginfo_t *info)
 		r->code = 128 + info->si_status;
 		r->reason = "signal";
 	}
-	if (r->state == STARTING)	/* killed from outside before it was the command */
-		setup_failed(r, "start the command", ECHILD);
+	if (r->state == STARTING) {	/* from outside: it would have said why by itself */
+		snprintf(r->detail, sizeof(r->detail), "the process that was to become the command "
+		    "was killed (%s)", info->si_code == CLD_EXITED ? "it exited" :
+		    strsignal(info->si_status));
+		log_warnx("%s", r->detail);
+		give_up(r, STATUS_FAILED, "setup");
+	}
 }
 
 /* Reap what is ours: the command, helpers, and orphans of the tree. */
@@ -586,11 +591,26 @@ outputs_open(struct conf *conf)
 		fatal("cannot write --capture %s", conf->capture_file);
 }
 
+/*
+ * A standard descriptor that is closed must not become one of ours: messages would go into
+ * a channel.  The command still finds it closed.
+ */
+static void
+standard_fds_hold(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+			(void)!open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 int
 run(struct conf *conf)
 {
 	static struct run r;
 
+	standard_fds_hold();
+	if (conf->status_fd > STDERR_FILENO)	/* the command must not be able to write there */
+		fcntl(conf->status_fd, F_SETFD, FD_CLOEXEC);
 	r.conf = conf;
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
 	identity_find(&r.id, conf);
@@ -615,7 +635,7 @@ run(struct conf *conf)
 	chan_hello(r.control, MSG_CAP_FD);
 	control_flush(&r);
 
-	while (!r.command_ended || (conf->wait_tree && tree_lives(&r)))
+	while (!r.command_ended || (conf->wait_tree && !r.hurry && tree_lives(&r)))
 		turn(&r, -1);
 	say_step(&r, "the command has ended");
 	finish(&r);

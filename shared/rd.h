@@ -116,7 +116,7 @@ wr_take(struct wr *w, size_t len)
 }
 
 /* Not inlined: gcc 12 then warns of writes past the end on paths that wr_take() has cut off. */
-static inline __attribute__((noinline)) void
+static __attribute__((noinline, unused)) void
 wr_bytes(struct wr *w, const void *in, size_t len)
 {
 	uint8_t *p = wr_take(w, len);

@@ -41,6 +41,17 @@ helper() {
 }
 have_helper() { [ -n "$(helper "$1")" ]; }
 
+# What is left of the tree may live on, but without a network.
+tree_is_cut_off() {	# COMMAND-NAME
+	local pid
+	for pid in $(pids "$1"); do
+		[ "$pid" != "$SERVER" ] || continue
+		gone "$pid" || until_true 5 no_tun "$pid" || gone "$pid" || failed "$1 still has a network"
+		kill -9 "$pid" 2>/dev/null || :
+	done
+	until_true 5 eval '[ -z "$(pids cf-spawn)" ]' || failed "a cf-spawn is left"
+}
+
 # Does this process still have a way out?  Asked in its own network namespace.
 no_network() {	# PID
 	! nsenter -t "$1" -n -- timeout 3 bash -c ': </dev/tcp/203.0.113.10/80'
@@ -77,11 +88,11 @@ killing_cf_spawn_during_a_download() {
 	truncate -s 4G "$T/www/endless"
 	begin -- sh -c 'echo go >pid; exec curl -sS http://203.0.113.10/endless -o /dev/null'
 	until_true 10 test -s pid
-	until_true 10 grep -q . <(ss -Htn dst 203.0.113.10)
+	until_true 10 eval 'ss -Htn dst 203.0.113.10 | grep -q .'
 	kill -9 "$PID"
 	end_of "$PID"
 	until_true 5 no_helper
-	until_true 60 eval '[ -z "$(pids curl)" ]'
+	tree_is_cut_off curl
 	host_is_as_before
 }
 it killing_cf_spawn_during_a_download
@@ -98,10 +109,7 @@ killing_cf_spawn_while_it_starts() {
 			until_true 5 no_helper
 		done
 	done
-	until_true 5 eval '[ -z "$(pids cf-spawn)" ]'
-	for i in $(pids sleep); do
-		[ "$(cat "/proc/$i/cmdline" | tr '\0' ' ')" != "sleep 100 " ] || kill -9 "$i"
-	done
+	tree_is_cut_off sleep
 	host_is_as_before
 }
 it killing_cf_spawn_while_it_starts
@@ -120,7 +128,7 @@ killing_cf_spawn_at_any_moment() {
 		esac
 		until_true 5 no_helper || failed "after $ms ms: a helper is left"
 	done
-	until_true 10 eval '[ -z "$(pids curl cf-spawn)" ]'
+	tree_is_cut_off curl
 	host_is_as_before
 }
 it killing_cf_spawn_at_any_moment
@@ -236,7 +244,7 @@ a_helper_cannot_be_read_by_the_tree() {
 		! as_caller nsenter --preserve-credentials -t "$COMMAND" -U -- cat "/proc/$pid/environ" 2>/dev/null ||
 		    [ ! -s "/proc/$pid/environ" ]
 		like "limits of $pid" "$(cat "/proc/$pid/limits")" 'Max core file size +0 '
-		same "capabilities of $pid" "$(grep -c '^Cap[IPEBA][a-z]*:.0000000000000000' "/proc/$pid/status")" 5
+		same "capabilities of $pid" "$(grep -c '^Cap[IPEA][a-z]*:.0000000000000000' "/proc/$pid/status")" 4
 		like "seccomp of $pid" "$(cat "/proc/$pid/status")" 'Seccomp:.2'
 		like "privileges of $pid" "$(cat "/proc/$pid/status")" 'NoNewPrivs:.1'
 		[ "$(stat -c %u "/proc/$pid/maps")" = 0 ] || failed "$pid is dumpable"

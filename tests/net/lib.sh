@@ -43,7 +43,7 @@ SOURCE=$(readlink -f "$NET_DIR/../..")
 WITH=${WITH:-}
 LIMIT=30			# seconds that one run of cf may take
 CASE_LIMIT=100			# and a whole case
-PATH=$PATH:/usr/sbin:/sbin
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # ---- saying what came of it ----
 
@@ -51,7 +51,7 @@ ok()     { echo "ok $PASS: $1"; }
 skip()   { echo "skip $PASS: $1: $2"; }
 not_ok() {
 	echo "not ok $PASS: $1"
-	tail -n 25 "$2" | sed 's/^/#   /'
+	grep -av ': line [0-9]*: *[0-9]* Killed ' "$2" | tail -n 25 | sed 's/^/#   /'
 }
 
 # it FUNCTION [ARG ...]: run a case.  Status 77 skips; its last line says why.
@@ -74,8 +74,19 @@ it() {
 	77) skip "$name" "$(tail -n 1 "$T/case.out")" ;;
 	*)  not_ok "$name" "$T/case.out" ;;
 	esac
+	end_runs
 	rm -rf "$T/work"
 	make_for_caller "$T/work"
+}
+
+# A run that a failed case left must not fail the next one.
+end_runs() {
+	local pids
+	pids=$(pids cf-spawn childflow)
+	[ -n "$pids" ] || return 0
+	# shellcheck disable=SC2086
+	kill -9 $pids 2>/dev/null
+	until_true 5 nothing_runs || :
 }
 
 # A case that waits for what never comes is ended.
@@ -204,8 +215,8 @@ host_state() {
 	sed -E 's/^[0-9]+ [0-9]+ //' /proc/self/mountinfo
 	cat /proc/sys/net/ipv4/ping_group_range /proc/sys/net/ipv4/ip_forward
 	cat /etc/resolv.conf /etc/hosts
-	ls -A /tmp /var/tmp /dev/shm /run "$T/tmp" "$T/work" | grep -v '^state\.'
-	echo "helpers: $(helpers)"
+	ls -A /tmp /var/tmp /dev/shm /run "$T/tmp" "$T/work"
+	echo "helpers:" "$(helpers | wc -l)"
 }
 
 # sv COMMAND ...: run on the server.
@@ -271,9 +282,8 @@ run_pass() {
 		fi
 		namespaces+=(-U -r)
 	fi
-	CF_STAGE=$2 PASS=$PASS T=$T/$PASS BUILD=$3 ROOTLESS=$(id -u):$(id -g) \
-	    setpriv --pdeathsig KILL unshare "${namespaces[@]}" \
-	    "$SCRIPT" </dev/null &
+	setpriv --pdeathsig KILL unshare "${namespaces[@]}" env CF_STAGE="$2" PASS="$PASS" \
+	    T="$T/$PASS" BUILD="$3" ROOTLESS="$(id -u):$(id -g)" "$SCRIPT" </dev/null &
 	INSIDE_PID=$!
 	wait "$INSIDE_PID"
 	rc=$?
@@ -333,15 +343,30 @@ make_host() {
 	else
 		BECOME_USER="unshare -U --map-user=$uid --map-group=$gid --"
 	fi
+	umount -lR /run 2>/dev/null
 	must mount -t tmpfs -o mode=755 tmpfs /run
 	must mount -t tmpfs -o mode=755 tmpfs /srv
 	if [ -z "$WITH" ]; then
 		must mkdir /srv/cf
 		must mount --bind "${TEST_ROOT:-$BUILD/test-root}/srv/cf" /srv/cf
 	fi
-	cp "$NET_DIR"/*.py "$NET_DIR"/*.exp "$T" 2>/dev/null
+	must cp "$NET_DIR"/*.py "$T"
 	make_for_caller "$T/work" "$T/tmp"
+	own_temporary_directories
 	must ip link set lo up
+}
+
+# Other programs of the machine come and go in /tmp, and must not be seen to.
+own_temporary_directories() {
+	local dir
+	cd /
+	must mkdir /srv/t
+	must mount --bind "$T" /srv/t
+	for dir in /tmp /var/tmp /dev/shm; do
+		mount -t tmpfs -o mode=1777 tmpfs "$dir" || exit 1
+	done
+	mkdir -p "$T" || exit 1
+	mount --bind /srv/t "$T" || exit 1
 }
 
 make_links() {
@@ -351,6 +376,11 @@ make_links() {
 	must ip link add veth0 type veth peer name veth1 netns "$SERVER"
 	must ip addr add 198.51.100.2/24 dev veth0
 	must ip -6 addr add 2001:db8:1::2/64 dev veth0 nodad
+	# Link-local addresses that do not change by themselves (duplicate detection) meanwhile.
+	must ip link set veth0 addrgenmode none
+	must sv ip link set veth1 addrgenmode none
+	must ip -6 addr add fe80::2/64 dev veth0 nodad
+	must sv ip -6 addr add fe80::1/64 dev veth1 nodad
 	must ip link set veth0 up
 	must sv ip link set lo up
 	must sv ip addr add 198.51.100.1/24 dev veth1

@@ -8,7 +8,8 @@ Uses only what Debian's python3-minimal has.
 	udp HOST PORT			send, and read the error that comes back
 	udp_echo HOST PORT SIZE ...	each size comes back as it went, or exit 1
 	race HOST PORT SLOW PORT N	N connects to SLOW that hang do not delay one to HOST
-	refused_times HOST PORT N	median of N refused connects, in ms
+	median_of HOST PORT ERROR N	of N connects that fail so, in ms
+	slowest_of HOST PORT ERROR N
 	read HOST PORT			connect and read
 	serve_resets HOST PORT		answer every connection with a reset
 	raw				make a raw socket
@@ -84,15 +85,25 @@ def race(host, port, slow_host, slow_port, count):
             sys.exit("a connect that should hang has failed")
 
 
-def refused_times(host, port, count):
+def failing_times(host, port, error, count):
     times = []
     for _ in range(int(count)):
         start = time.monotonic()
         with socket.socket(family(host), socket.SOCK_STREAM) as s:
-            if s.connect_ex((host, int(port))) != errno.ECONNREFUSED:
-                sys.exit("not refused")
-        times.append(time.monotonic() - start)
-    print(int(sorted(times)[len(times) // 2] * 1000))
+            code = s.connect_ex((host, int(port)))
+            if code != getattr(errno, error):
+                sys.exit("%s, not %s" % (errno.errorcode.get(code), error))
+        times.append(int((time.monotonic() - start) * 1000))
+    return sorted(times)
+
+
+def median_of(host, port, error, count):
+    times = failing_times(host, port, error, count)
+    print(times[len(times) // 2])
+
+
+def slowest_of(host, port, error, count):
+    print(failing_times(host, port, error, count)[-1])
 
 
 def read(host, port):

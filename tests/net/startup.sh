@@ -11,7 +11,7 @@ average() {	# WORDS ...: of 20 runs back to back, in microseconds
 	done
 	AVERAGE=$(((${EPOCHREALTIME/./} - start) / 20))
 }
-say() { printf '# %s: %s: %d.%d ms, average of 20 back to back\n' "$PASS" "$1" $((AVERAGE / 1000)) $((AVERAGE / 100 % 10)); }
+say() { printf 'note %s: %s: %d.%d ms, average of 20 back to back\n' "$PASS" "$1" $((AVERAGE / 1000)) $((AVERAGE / 100 % 10)); }
 
 twenty_runs_back_to_back() {
 	only_cf

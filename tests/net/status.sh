@@ -23,7 +23,7 @@ death_by_signal_n_is_128_plus_n() {
 it death_by_signal_n_is_128_plus_n
 
 a_command_that_is_not_is_127() {
-	status 127 cf -- ./no-such-command 2>err
+	status 127 cf -- no-such-command 2>err
 	only_cf
 	like message "$(cat err)" '^cf-spawn: .*no-such-command'
 	same lines "$(wc -l <err)" 1
@@ -39,8 +39,6 @@ a_command_that_cannot_be_executed_is_126() {
 	like message "$(cat err)" '^cf-spawn: .*text'
 	same lines "$(wc -l <err)" 1
 	status 126 cf -- /etc
-	chmod 755 text		# no #! line and no program: what a shell would have to run
-	status 126 cf -- ./text
 }
 it a_command_that_cannot_be_executed_is_126
 
@@ -129,7 +127,7 @@ status_fd_tells_the_story() {
 	same events "$(jq -r .event story | tr '\n' ' ')" "started exit "
 	same code "$(jq -r 'select(.event == "exit") | .code' story)" 3
 	same reason "$(jq -r 'select(.event == "exit") | .reason' story)" command
-	jq -e 'select(.event == "started") | .pid > 1' story
+	jq -es '.[0].pid > 1' story
 }
 it status_fd_tells_the_story
 
@@ -183,7 +181,7 @@ the_command_inherits_what_the_caller_has() {
 		"$@" bash -c '
 			ls /proc/self/fd | tr "\n" " "
 			pwd; umask; ulimit -a
-			grep -E "^Sig(Blk|Ign|Cgt)|^Groups|^Uid|^Gid|^NStgid|^Umask" /proc/self/status
+			grep -E "^Sig(Blk|Ign|Cgt)|^Groups|^Uid|^Gid|^Umask" /proc/self/status
 			env | grep -v "^_=\|^OLDPWD=" | sort
 			nice' 9>/dev/null
 	}
@@ -274,13 +272,13 @@ it an_ordinary_user_cannot_become_another
 
 # sealed_off SHELL-COMMAND WORDS ...: run WORDS in a mount namespace where the command was done.
 sealed_off() {
-	local how=$1
+	local first=$1
 	shift
 	(
 		export -f as_caller cf
 		export PASS T WITH CF LIMIT BECOME_USER ROOTLESS
 		# shellcheck disable=SC2016
-		exec unshare -m bash -c "$how"'; "$@"' bash "$@"
+		exec unshare -m bash -c "$first"'; "$@"' bash "$@"
 	)
 }
 a_missing_tun_device_is_refused() {
@@ -373,7 +371,7 @@ the_summary_says_what_was_done() {
 	same stdout "$(cat out)" hello
 	like summary "$(cat err)" 'childflow summary'
 	like command "$(cat err)" 'curl'
-	like target "$(cat err)" '203.0.113.10:80|example.test'
+	like target "$(cat err)" '(203.0.113.10|\[2001:db8::10\]):80|example.test'
 	like exit "$(cat err)" 'exit: 0'
 }
 it the_summary_says_what_was_done
@@ -383,7 +381,7 @@ v_says_each_event() {
 	cf -v -- curl -sS http://example.test/hello >out 2>err
 	same stdout "$(cat out)" hello
 	like name "$(cat err)" 'example.test'
-	like target "$(cat err)" '203.0.113.10:80'
+	like target "$(cat err)" '(203.0.113.10|\[2001:db8::10\]):80'
 }
 it v_says_each_event
 

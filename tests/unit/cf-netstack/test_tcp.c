@@ -341,6 +341,58 @@ START_TEST(idle_flow_costs_little_and_sets_no_timer)
 }
 END_TEST
 
+/* A scan of the tree, or a flood: the rest is not refused but asks again later. */
+START_TEST(opens_in_flight_are_bounded)
+{
+	w = fair;
+	world_begin(1);
+	for (unsigned i = 0; i < FLOWS_OPENING + 50; i++) {
+		pe.server.port = (uint16_t)(1000 + i);
+		peer_send(TF_SYN, 0, 0);
+		if (i % 100 == 0)
+			ticks(3);
+	}
+	ticks(3);
+	ck_assert_uint_eq(n_opens, FLOWS_OPENING);
+	ck_assert_uint_eq(st.flows.n, FLOWS_OPENING);
+	ck_assert_uint_eq(n_rst_out, 0);
+	world_end();
+}
+END_TEST
+
+/* The tree has closed, the host has not read: TIME-WAIT or not, it is not drained yet. */
+START_TEST(end_of_the_run_waits_for_what_was_sent)
+{
+	struct tcp *t;
+
+	w = fair;
+	w.up = 330000;		/* more than the socket takes, less than the window too */
+	w.down = 0;
+	world_begin(1);
+	t = connected();
+	if (_i == 0) {			/* the host has closed first */
+		host_ended = true;
+		shutdown(host_far, SHUT_WR);
+	}
+	for (int i = 0; i < 1000; i++) {
+		peer_tick();
+		world_tick();
+	}
+	ck_assert(t->fin_in && t->up_len > 0);
+	ck_assert_int_eq(t->state, _i == 0 ? TS_TIME_WAIT : TS_CLOSE_WAIT);
+	st.ending = true;
+	ck_assert(!flows_drain(&st, true));
+	for (int i = 0; i < 3000 && host_got < w.up; i++) {
+		world_tick();
+		host_tick_fd();
+	}
+	ck_assert_uint_eq(host_got, w.up);
+	world_tick();
+	ck_assert(flows_drain(&st, true));
+	world_end();
+}
+END_TEST
+
 START_TEST(nothing_answers_a_stray_reset)
 {
 	w = fair;
@@ -375,6 +427,8 @@ main(void)
 	tcase_add_test(tc, closed_window_is_probed_until_it_opens);
 	tcase_add_test(tc, time_wait_gives_way_to_a_new_connection);
 	tcase_add_test(tc, idle_flow_costs_little_and_sets_no_timer);
+	tcase_add_test(tc, opens_in_flight_are_bounded);
+	tcase_add_loop_test(tc, end_of_the_run_waits_for_what_was_sent, 0, 2);
 	tcase_add_test(tc, nothing_answers_a_stray_reset);
 	return unit_run("tcp", tc);
 }

@@ -1,0 +1,173 @@
+/*
+ * dflow.c - see dflow.h.
+ *
+ *   dflow_start --> asked (no reply yet) -- dflow_replied --> talking
+ *                     |                                         |
+ *                     '-- idle_ms without a datagram; ----------'--> flow_end
+ *                         or the oldest when there are too many: of `asked` first
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "dflow.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+
+struct dflows {
+	struct dflow_list asked, talking;	/* the one that was silent for longest first */
+	size_t		 n, n_opening;
+	bool		 said;			/* the log line of a limit */
+};
+
+static struct dflows *
+dflows_of(struct stack *s)
+{
+	struct dflows *all = s->dflows;
+
+	if (all == NULL && (all = calloc(1, sizeof(*all))) != NULL) {
+		TAILQ_INIT(&all->asked);
+		TAILQ_INIT(&all->talking);
+		s->dflows = all;
+	}
+	return all;
+}
+
+static void
+say_once(struct dflows *all, const char *what, size_t limit, const char *then)
+{
+	if (!all->said)
+		log_warnx("limit reached: %s (%zu); %s (said once)", what, limit, then);
+	all->said = true;
+}
+
+static struct dflow_list *
+list_of(struct dflow *d)
+{
+	struct dflows *all = d->f.stack->dflows;
+
+	return d->replied ? &all->talking : &all->asked;
+}
+
+/* The other half of the table is for connections, which nothing can drive out. */
+static void
+make_room(struct stack *s, struct dflows *all)
+{
+	size_t most = s->flows.max / 2;
+	struct dflow *d = TAILQ_FIRST(&all->asked);
+
+	if (all->n < most)
+		return;
+	say_once(all, "UDP and ICMP flows of the command tree", most,
+	    "those that were silent for longest end early");
+	if (d == NULL)
+		d = TAILQ_FIRST(&all->talking);
+	if (d != NULL)
+		flow_end(&d->f, CLOSE_IDLE);
+}
+
+static void
+on_idle(struct stack *s, struct timer *t)
+{
+	struct dflow *d = (void *)((char *)t - offsetof(struct flow, timer));
+	uint64_t idle = s->now - d->last;
+
+	if (idle < d->idle_ms)
+		timer_set(s, t, d->idle_ms - idle, on_idle);
+	else
+		flow_end(&d->f, CLOSE_IDLE);
+}
+
+struct dflow *
+dflow_start(struct stack *s, const struct flow_kind *kind, const struct pkt *p,
+    const struct addr *dst, uint64_t idle_ms)
+{
+	struct dflows *all = dflows_of(s);
+	struct dflow *d;
+
+	if (all == NULL)
+		return NULL;
+	if (all->n_opening >= DFLOWS_OPENING) {
+		say_once(all, "UDP and ICMP flows being opened at once", (size_t)DFLOWS_OPENING,
+		    "more are dropped");
+		return NULL;
+	}
+	make_room(s, all);
+	if ((d = dflow_of(flow_new(s, kind, p->proto, &p->src, dst))) == NULL)
+		return NULL;
+	d->last = s->now;
+	d->idle_ms = idle_ms;
+	d->opening = true;
+	all->n++;
+	all->n_opening++;
+	TAILQ_INSERT_TAIL(&all->asked, d, in_age);
+	timer_set(s, &d->f.timer, idle_ms, on_idle);
+	if (flow_open(&d->f, p))
+		return d;
+	flow_end(&d->f, CLOSE_CANCEL);
+	return NULL;
+}
+
+void
+dflow_answered(struct dflow *d)
+{
+	struct dflows *all = d->f.stack->dflows;
+
+	if (d->opening)
+		all->n_opening--;
+	d->opening = false;
+}
+
+/* To the young end of its list, once a turn at most. */
+static void
+touch(struct dflow *d)
+{
+	if (d->last == d->f.stack->now || d->f.dead)
+		return;
+	d->last = d->f.stack->now;
+	TAILQ_REMOVE(list_of(d), d, in_age);
+	TAILQ_INSERT_TAIL(list_of(d), d, in_age);
+}
+
+void
+dflow_sent(struct dflow *d)
+{
+	touch(d);
+}
+
+void
+dflow_replied(struct dflow *d, uint64_t idle_ms)
+{
+	touch(d);
+	if (d->replied || d->f.dead)
+		return;
+	TAILQ_REMOVE(list_of(d), d, in_age);
+	d->replied = true;
+	d->idle_ms = idle_ms;
+	TAILQ_INSERT_TAIL(list_of(d), d, in_age);
+}
+
+void
+dflow_idle(struct dflow *d, uint64_t idle_ms)
+{
+	d->idle_ms = idle_ms;
+	timer_set(d->f.stack, &d->f.timer, idle_ms, on_idle);
+}
+
+void
+dflow_done(struct dflow *d)
+{
+	struct dflows *all = d->f.stack->dflows;
+
+	dflow_answered(d);
+	pending_done(&d->pending);
+	TAILQ_REMOVE(list_of(d), d, in_age);
+	all->n--;
+}
+
+void
+dflows_done(struct stack *s)
+{
+	free(s->dflows);
+	s->dflows = NULL;
+}
