@@ -27,7 +27,7 @@ HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
 
 # What a program links is part of what it can do.  A short row is a good row.
 LIBS.cf-spawn    := libseccomp libmnl jansson
-LIBS.cf-netstack := libuv libseccomp
+LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson
 LIBS.cf-proxy    := libuv libseccomp jansson
 LIBS.cf-capture  := libuv libseccomp
@@ -38,7 +38,8 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev
 	libjansson-dev libmnl-dev check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
-	expect tshark traceroute procps
+	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
+	ngtcp2-client ngtcp2-server
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "capture.h"
-#include "chan_uv.h"
 #include "flow.h"
 #include "host.h"
 #include "log.h"
@@ -34,10 +33,7 @@
 static struct stack *
 stack_of(struct chan *c)
 {
-	struct loop *l = chan_arg(c);
-
-	loop_clock(l->stack);
-	return l->stack;
+	return ((struct loop *)chan_arg(c))->stack;
 }
 
 /* ---- from cf-spawn ---- */
@@ -217,7 +213,7 @@ on_spawn_end(struct chan *c, const char *why)
 		log_warnx("%s sent garbage: %s", role_name(R_SPAWN), why);
 		l->status = 1;
 	}
-	uv_stop(&l->uv);
+	l->stop = true;
 }
 
 static void
@@ -230,7 +226,7 @@ on_server_end(struct chan *c, const char *why)
 	if (why != NULL) {
 		log_warnx("%s sent garbage: %s", role_name(who), why);
 		l->status = 1;
-		uv_stop(&l->uv);
+		l->stop = true;
 		return;
 	}
 	if (s->ending)
@@ -285,7 +281,7 @@ chans_turn(struct loop *l)
 		tun_leave(s);
 	chan_send(s->spawn, MSG_FINISHED, 0, NULL, 0, NULL, 0, -1);
 	chan_flush(s->spawn);	/* one small frame to a peer that waits for it: it fits */
-	uv_stop(&l->uv);
+	l->stop = true;
 }
 
 /* ---- start ---- */
@@ -321,8 +317,8 @@ chans_open(struct loop *l, const struct loop_fds *fds)
 static void
 start(struct loop *l, struct chan *c, void (*on_end)(struct chan *, const char *))
 {
-	if (c != NULL && chan_uv_start(&l->uv, c, on_end) == NULL)
-		fatal("cannot watch a channel");
+	if (c != NULL)
+		loop_watch(l, c, on_end);
 }
 
 void

@@ -14,6 +14,8 @@
 
 #include "log.h"
 
+#define SEND_ATTEMPTS	4
+
 struct dflows {
 	struct dflow_list asked, talking;	/* the one that was silent for longest first */
 	size_t		 n, n_opening;
@@ -133,6 +135,26 @@ void
 dflow_sent(struct dflow *d)
 {
 	touch(d);
+}
+
+/*
+ * The kernel queues an ICMP error first and sets the socket's error after that, so a send may
+ * report one whose record was read already: an empty queue does not mean that the error
+ * is this datagram's.  One that is comes again.
+ */
+int
+dflow_send(struct dflow *d, const uint8_t *data, size_t len, dsock_error_fn fn)
+{
+	int err = 0;
+
+	for (int attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
+		if (host_send(&d->f, data, len, &err) != HOST_ERROR)
+			return 0;
+		if (host_fd(&d->f) < 0)
+			break;
+		(void)dsock_errors(&d->f, fn);
+	}
+	return err;
 }
 
 void

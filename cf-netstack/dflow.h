@@ -44,6 +44,11 @@ struct dflow	*dflow_start(struct stack *, const struct flow_kind *, const struct
 		    const struct addr *dst, uint64_t idle_ms);
 void		 dflow_answered(struct dflow *);	/* OPENED or REFUSED has come */
 void		 dflow_sent(struct dflow *);		/* a datagram went up */
+/*
+ * Give it to the socket; errors of earlier datagrams, that a send reports instead of
+ * sending, go to fn.  Returns 0 (sent, or lost as on any wire) or the errno of this one.
+ */
+int		 dflow_send(struct dflow *, const uint8_t *data, size_t len, dsock_error_fn fn);
 void		 dflow_replied(struct dflow *, uint64_t idle_ms);	/* one went down */
 void		 dflow_idle(struct dflow *, uint64_t idle_ms);	/* another limit from now on */
 void		 dflow_done(struct dflow *);		/* for kind->done */

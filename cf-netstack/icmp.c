@@ -165,20 +165,14 @@ static void
 send_echo(struct dflow *d, const struct dattr *a, const uint8_t *l4, size_t len)
 {
 	struct flow *f = &d->f;
-	int err = 0;
+	int err;
 
 	dflow_sent(d);
 	d->last_len = len;
 	f->up_packets++;
 	dsock_attr(f, &d->sock, a);
-	/* A pending error of an earlier request is reported instead of sending this one. */
-	for (int attempt = 0; attempt < 2; attempt++) {
-		if (host_send(f, l4, len, &err) != HOST_ERROR)
-			return;
-		if (dsock_errors(f, on_queued_error) == 0)
-			break;
-	}
-	send_failed(d, l4, len, err);
+	if ((err = dflow_send(d, l4, len, on_queued_error)) != 0)
+		send_failed(d, l4, len, err);
 }
 
 static void

@@ -1,12 +1,13 @@
 /*
- * loop.c - the libuv loop of cf-netstack.
+ * loop.c - the loop of cf-netstack.
  *
- * libuv sleeps on the channels, one timer and one descriptor, the inner epoll of tun_io.c.
- * The prepare handle is the end of each turn: run list, deadlines, what is to be freed, and what to
- * wake up for.  A stack that has nothing to do has no timer and does not wake up.
+ * One epoll has all that the stack serves: the TUN, the host ends and the channels.  A turn is
+ * one epoll_wait, what it told of, the end of the turn (run list, deadlines, what is to be freed),
+ * and the frames that were queued meanwhile.  An epoll inside libuv's would ask the kernel
+ * twice about each packet, and a request and its answer are four packets.  A stack that has
+ * nothing to do sleeps without a time limit.
  *
- * What must stay true: our prepare handle runs before those of the channels (libuv runs the one
- * that was started last first), so that frames queued by it leave in the same turn.
+ * A second epoll has the channels alone: it is slept on while packets have to wait.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <string.h>
@@ -27,10 +29,19 @@
 #include "log.h"
 #include "tun_io.h"
 
-#define POLLS_A_TURN	8		/* then the channels have their turn */
+#define EVENTS		64
+
+static const struct sandbox_row loop_rows[] = {
+	ALLOW(epoll_ctl,	"watch sockets that come, and channels that are full"),
+#ifdef SYS_epoll_wait
+	ALLOW(epoll_wait,	"sleep until something happens"),
+#endif
+	ALLOW(epoll_pwait,	"sleep until something happens"),
+	{ 0 }
+};
 
 const struct sandbox_row *const netstack_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan_plain, tun_rows, host_rows, dsock_rows, NULL
+	sandbox_base, loop_rows, sandbox_chan_plain, tun_rows, host_rows, dsock_rows, NULL
 };
 
 void
@@ -43,16 +54,105 @@ loop_clock(struct stack *s)
 	s->now = s->now_us / 1000u;
 }
 
-static void	on_inner(uv_poll_t *, int, int);
+/* ---- channels ---- */
 
 static void
-watch(struct loop *l, bool on)
+end_ctl(struct loop *l, struct end *e, int op, int fd, uint32_t events)
 {
-	if (on && !l->watching)
-		uv_poll_start(&l->inner, UV_READABLE, on_inner);
-	else if (!on && l->watching)
-		uv_poll_stop(&l->inner);
-	l->watching = on;
+	struct epoll_event ev = { .events = events, .data.ptr = e };
+
+	if (epoll_ctl(l->stack->epoll_fd, op, fd, &ev) != 0 ||
+	    epoll_ctl(l->chans_fd, op, fd, &ev) != 0)
+		fatal("cannot watch a channel");
+}
+
+void
+loop_watch(struct loop *l, struct chan *c, void (*on_end)(struct chan *, const char *))
+{
+	struct end *e = &l->ends[l->n_ends++];
+
+	*e = (struct end){ .chan = c, .on_end = on_end };
+	end_ctl(l, e, EPOLL_CTL_ADD, chan_rfd(c), EPOLLIN);
+}
+
+/* full: tell when there is room to write. */
+static void
+set_full(struct loop *l, struct end *e, bool full)
+{
+	int rfd = chan_rfd(e->chan), wfd = chan_wfd(e->chan);
+
+	if (full == e->full)
+		return;
+	e->full = full;
+	if (rfd == wfd)
+		end_ctl(l, e, EPOLL_CTL_MOD, rfd, EPOLLIN | (full ? EPOLLOUT : 0));
+	else
+		end_ctl(l, e, full ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, wfd, EPOLLOUT);
+}
+
+static void
+end_of(struct loop *l, struct end *e, const char *why)
+{
+	if (e->ended)
+		return;
+	set_full(l, e, false);
+	end_ctl(l, e, EPOLL_CTL_DEL, chan_rfd(e->chan), 0);
+	e->ended = true;
+	e->on_end(e->chan, why);
+}
+
+static void
+end_write(struct loop *l, struct end *e)
+{
+	int rc;
+
+	if (e->ended || (chan_backlog(e->chan) == 0 && chan_why(e->chan) == NULL))
+		return;
+	if ((rc = chan_flush(e->chan)) < 0)
+		end_of(l, e, chan_why(e->chan));
+	else
+		set_full(l, e, rc == 1);
+}
+
+static void
+end_ready(struct loop *l, struct end *e, uint32_t events)
+{
+	int rc;
+
+	if (events & EPOLLOUT)
+		end_write(l, e);
+	if (e->ended || (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0)
+		return;
+	if ((rc = chan_read(e->chan)) <= 0)
+		end_of(l, e, rc == 0 ? NULL : chan_why(e->chan));
+}
+
+/* ---- a turn ---- */
+
+static bool
+is_channel(const struct loop *l, const void *p)
+{
+	const struct end *e = p;
+
+	return e >= l->ends && e < l->ends + ENDS_MAX;
+}
+
+/* Packets first: the ACKs among them give the buffers back that the host ends are read into. */
+static bool
+dispatch(struct loop *l, const struct epoll_event *ev, int n)
+{
+	bool more = n == EVENTS;
+
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.ptr == NULL)
+			more |= tun_read_burst(l->stack);
+	for (int i = 0; i < n; i++) {
+		if (is_channel(l, ev[i].data.ptr))
+			end_ready(l, ev[i].data.ptr, ev[i].events);
+		else if (ev[i].data.ptr != NULL)
+			host_event(ev[i].data.ptr, ev[i].events);
+	}
+	return more;
 }
 
 /* cf-capture is behind: no packet may be missing, so none is taken or made until it reads. */
@@ -61,72 +161,57 @@ capture_is_full(const struct loop *l)
 {
 	size_t backlog = l->stack->capture != NULL ? chan_backlog(l->stack->capture) : 0;
 
-	return backlog > (l->watching ? CAPTURE_BACKLOG_MAX : CAPTURE_BACKLOG_MAX / 2);
+	return backlog > (l->serving ? CAPTURE_BACKLOG_MAX : CAPTURE_BACKLOG_MAX / 2);
 }
 
-static void
-on_inner(uv_poll_t *h, int status, int events)
+/* How long to sleep, in ms; -1: until something happens. */
+static int
+time_left(const struct stack *s)
 {
-	struct loop *l = h->data;
-	bool more = true;
+	uint64_t at, wait;
 
-	(void)status, (void)events;
-	loop_clock(l->stack);
-	for (int i = 0; i < POLLS_A_TURN && more; i++) {
-		if (capture_is_full(l))
-			break;
-		more = tun_poll(l->stack);
-		more |= stack_turn(l->stack);
-	}
+	if (s->timers.n == 0)
+		return -1;
+	at = s->timers.heap[0]->at;
+	wait = at > s->now ? at - s->now : 0;
+	return wait < INT_MAX ? (int)wait : INT_MAX;
 }
 
-static void
-on_timer(uv_timer_t *h)
-{
-	(void)h;			/* stack_turn() in the prepare handle does the work */
-}
-
-static void
-on_busy(uv_idle_t *h)
-{
-	(void)h;			/* its being active keeps the loop from sleeping */
-}
-
-/* Wake up for the earliest deadline.  A timer that is early enough is left as it is. */
-static void
-arm(struct loop *l)
+/* true: there is more to do at once. */
+static bool
+end_turn(struct loop *l)
 {
 	struct stack *s = l->stack;
-	uint64_t wait;
+	bool more = stack_turn(s);
 
-	if (s->timers.n == 0) {
-		uv_timer_stop(&l->timer);
-		return;
-	}
-	wait = s->timers.heap[0]->at > s->now ? s->timers.heap[0]->at - s->now : 0;
-	if (uv_is_active((uv_handle_t *)&l->timer) && uv_timer_get_due_in(&l->timer) == wait)
-		return;
-	uv_update_time(&l->uv);
-	uv_timer_start(&l->timer, on_timer, wait, 0);
+	chans_turn(l);
+	for (size_t i = 0; i < l->n_ends; i++)
+		if (!l->ends[i].full)
+			end_write(l, &l->ends[i]);
+	l->serving = s->tun.fd != -1 && (!s->ending || l->finishing) && !l->cut_off &&
+	    !capture_is_full(l);
+	return more;
 }
 
-static void
-on_prepare(uv_prepare_t *h)
+int
+loop_run(struct loop *l)
 {
-	struct loop *l = h->data;
+	struct epoll_event ev[EVENTS];
 	struct stack *s = l->stack;
-	bool more;
+	bool more = false;
+	int n;
 
 	loop_clock(s);
-	more = stack_turn(s);
-	chans_turn(l);
-	arm(l);
-	watch(l, s->tun.fd != -1 && (!s->ending || l->finishing) && !l->cut_off &&
-	    !capture_is_full(l));
-	if (more && l->watching)
-		uv_idle_start(&l->busy, on_busy);
-	else
-		uv_idle_stop(&l->busy);
+	chans_start(l);
+	for (;;) {
+		more |= end_turn(l);
+		if (l->stop)
+			return l->status;
+		n = epoll_wait(l->serving ? s->epoll_fd : l->chans_fd, ev, EVENTS,
+		    more && l->serving ? 0 : time_left(s));
+		loop_clock(s);
+		more = dispatch(l, ev, n) && l->serving;
+	}
 }
 
 /* ---- start ---- */
@@ -151,13 +236,6 @@ tun_inherit(struct stack *s, int fd)
 		fatal("cannot watch the TUN device");
 }
 
-static void
-handle_check(int rc, const char *what)
-{
-	if (rc != 0)
-		fatalx("cannot set up %s: %s", what, uv_strerror(rc));
-}
-
 void
 loop_open(struct loop *l, struct stack *s, const struct loop_fds *fds)
 {
@@ -165,25 +243,11 @@ loop_open(struct loop *l, struct stack *s, const struct loop_fds *fds)
 	s->loop = l;
 	if (!stack_init(s))
 		fatalx("out of memory");
-	if ((s->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1)
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	l->chans_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll_fd == -1 || l->chans_fd == -1)
 		fatal("cannot make an epoll");
-	handle_check(uv_loop_init(&l->uv), "the loop");
-	handle_check(uv_poll_init(&l->uv, &l->inner, s->epoll_fd), "the inner epoll");
-	handle_check(uv_timer_init(&l->uv, &l->timer), "a timer");
-	handle_check(uv_idle_init(&l->uv, &l->busy), "an idle handle");
-	handle_check(uv_prepare_init(&l->uv, &l->prepare), "a prepare handle");
-	l->inner.data = l->timer.data = l->busy.data = l->prepare.data = l;
 	chans_open(l, fds);
 	if (fds->tun != -1)
 		tun_inherit(s, fds->tun);
-}
-
-int
-loop_run(struct loop *l)
-{
-	loop_clock(l->stack);
-	chans_start(l);
-	uv_prepare_start(&l->prepare, on_prepare);
-	uv_run(&l->uv, UV_RUN_DEFAULT);
-	return l->status;
 }

@@ -1,12 +1,10 @@
 /*
- * loop.h - cf-netstack at run time: the libuv loop, the channels, and the end of a run.
+ * loop.h - cf-netstack at run time: the loop, the channels, and the end of a run.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef CF_LOOP_H
 #define CF_LOOP_H
-
-#include <uv.h>
 
 #include "stack.h"
 
@@ -16,14 +14,22 @@ struct loop_fds {
 	int	proxy, dns, capture, tun;
 };
 
+/* A channel in the loop. */
+#define ENDS_MAX	4
+struct end {
+	struct chan	*chan;
+	void		 (*on_end)(struct chan *, const char *why);
+	bool		 full;		/* waits for room to write */
+	bool		 ended;		/* on_end was called */
+};
+
 struct loop {
-	struct stack	*stack;
-	uv_loop_t	 uv;
-	uv_poll_t	 inner;		/* the TUN and all host ends (tun_io.c) */
-	uv_timer_t	 timer;		/* the next deadline of the stack */
-	uv_idle_t	 busy;		/* runs while the stack has more to do at once */
-	uv_prepare_t	 prepare;
-	bool		 watching;	/* inner is polled */
+	struct stack	*stack;		/* whose epoll_fd has all */
+	int		 chans_fd;	/* an epoll with the channels alone */
+	struct end	 ends[ENDS_MAX];
+	size_t		 n_ends;
+	bool		 serving;	/* packets are taken, and host ends looked after */
+	bool		 stop;		/* the end of loop_run() */
 	bool		 finishing;	/* FINISH has come, FINISHED has not gone */
 	bool		 empty;		/* ... and no process of the tree is left */
 	uint64_t	 progress, progress_at;	/* of what is still delivered */
@@ -47,6 +53,8 @@ void	chans_open(struct loop *, const struct loop_fds *);
 void	chans_start(struct loop *);
 /* Each turn: say HELLO or FINISHED when its time has come. */
 void	chans_turn(struct loop *);
+/* loop.c: serve this channel; on_end is called once, why is NULL when the peer closed it. */
+void	loop_watch(struct loop *, struct chan *, void (*on_end)(struct chan *, const char *why));
 /* Read the clock into stack->now. */
 void	loop_clock(struct stack *);
 

@@ -9,7 +9,8 @@
  *
  * What must stay true: a byte that was acknowledged to the child reaches the host, or the child
  * gets a RST.  The memory of a flow is bounded: up by the window (twice UP_CAP_MOST, as a large
- * buffer may be half full), down by DOWN_MEM_MOST.
+ * buffer may be half full), down by DOWN_MEM_MOST: 1.8 MiB where both readers have stopped, and
+ * nothing where they keep up.
  *
  * SPDX-License-Identifier: MIT
  */

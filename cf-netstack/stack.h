@@ -42,7 +42,6 @@
 
 struct flow;
 struct stack;
-struct chan_uv;
 struct loop;
 
 /* ---- time and timers (timer.c) ---- */
@@ -341,7 +340,7 @@ struct flow_table {
 struct tun {
 	int		 fd;		/* -1: has not come yet */
 	uint32_t	 mtu, offloads;
-	bool		 no_gso;	/* cut TCP ourselves (tests) */
+	bool		 no_gso;	/* cut TCP ourselves: nothing was granted */
 	struct buf	*pool;		/* LIFO */
 	size_t		 n_pool;
 	struct buf	*current;	/* what the packet at hand was read into */
@@ -352,14 +351,14 @@ struct tun {
 };
 
 struct stack {
-	struct loop	*loop;		/* libuv's part; NULL in tests (loop.h) */
+	struct loop	*loop;		/* NULL in tests (loop.h) */
 	uint64_t	 now;		/* ms, monotonic; the same during a turn */
 	uint64_t	 now_us;
 	struct timers	 timers;
 	struct tun	 tun;
 	struct flow_table flows;
 	struct flow_list run;		/* flows with more to do */
-	int		 epoll_fd;	/* the inner one, edge triggered: host ends; -1 in tests */
+	int		 epoll_fd;	/* host ends (edge triggered) and the rest of loop.c; -1 in tests */
 	bool		 chan_waiters;	/* some flow has waits_chan */
 	struct chan	*spawn, *proxy, *dns, *capture;	/* NULL where there is none */
 	bool		 ending;	/* FINISH has come: nothing new */

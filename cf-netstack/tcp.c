@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "dsock.h"
 #include "tcp.h"
 
 #include <errno.h>
@@ -119,7 +120,7 @@ static void
 on_refused(struct flow *f, const struct msg_refused *m)
 {
 	struct tcp *t = (struct tcp *)f;
-	struct icmp_error e = { .type = m->icmp_type, .code = m->icmp_code };
+	struct icmp_error e;
 	uint8_t quote[8];
 	struct wr w = wr_over(quote, sizeof(quote));
 	bool icmp;
@@ -128,7 +129,7 @@ on_refused(struct flow *f, const struct msg_refused *m)
 		return;			/* silence: the child's own timer says so */
 	icmp = (m->why == REFUSED_ERRNO || m->why == REFUSED_ICMP) &&
 	    (m->err == EHOSTUNREACH || m->err == ENETUNREACH) &&
-	    icmp_error_of((int)m->err, f->src.family, 0, &e);
+	    refused_error(m, f->src.family, &e);
 	if (!icmp) {
 		tcp_send_rst(t);
 		return;

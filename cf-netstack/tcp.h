@@ -147,9 +147,9 @@ static inline uint32_t seq_max(uint32_t a, uint32_t b) { return seq_lt(a, b) ? b
 static inline uint32_t seq_min(uint32_t a, uint32_t b) { return seq_lt(a, b) ? a : b; }
 
 #define UP_CAP_FIRST	(256 * 1024)	/* enough for the child to build 64 KiB segments */
-#define UP_CAP_MOST	(1024 * 1024)
-#define DOWN_MOST	(1024 * 1024)	/* in flight to the child */
-#define DOWN_MEM_MOST	(1536 * 1024)	/* what holding it may cost */
+#define UP_CAP_MOST	(512 * 1024)
+#define DOWN_MOST	(512 * 1024)	/* in flight to the child */
+#define DOWN_MEM_MOST	(768 * 1024)	/* what holding it may cost */
 #define OOO_MOST	256		/* segments kept that came too early */
 #define TCP_WSCALE	8
 #define MEM_PRESSURE	((size_t)256 << 20)	/* in all flows: windows get small above it */

@@ -1,9 +1,8 @@
 /*
- * tun_io.c - packets from and to the TUN, the buffers they are in, and the inner epoll.
+ * tun_io.c - packets from and to the TUN, and the buffers they are in.
  *
- * The TUN and all host ends are in one epoll of our own; libuv watches that one descriptor
- * (loop.c).  Host ends are edge triggered, so no system call is made to arm or disarm them; the
- * TUN is level triggered, as it is read in bursts that end before it is empty.
+ * In the epoll (loop.c) the TUN is level triggered, as it is read in bursts that may end before
+ * it is empty; host ends are edge triggered, so no system call is made to arm or disarm them.
  *
  * The kernel takes a packet in our write() as far as the receiving socket of the child, so there is
  * no queue on that way and no EAGAIN; a write that fails is a packet lost.  What
@@ -19,16 +18,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "capture.h"
-#include "host.h"
 #include "log.h"
 
 #define VNET_LEN	sizeof(struct virtio_net_hdr)	/* 10; no merged buffers on a TUN */
 #define BURST		64		/* packets read before others have a turn */
-#define EVENTS		64
 #define POOL_KEEP	32		/* buffers kept when nobody needs them: 2 MiB */
 
 _Static_assert(sizeof(struct virtio_net_hdr) == 10, "the TUN's header");
@@ -36,6 +32,7 @@ _Static_assert(sizeof(struct virtio_net_hdr) == 10, "the TUN's header");
 const struct sandbox_row tun_rows[] = {
 	ALLOW(read,	"packets of the command tree from the TUN"),
 	ALLOW(writev,	"packets to it, header and payload from where they lie"),
+	ALLOW_ARG(ioctl, 1, FIONBIO, "a TUN that comes by message is never waited for"),
 	ALLOW_ARG(ioctl, 1, TUNSETPERSIST, "leave the device to its namespace at the end"),
 	{ 0 }
 };
@@ -182,22 +179,6 @@ tun_read_burst(struct stack *s)
 	return more;
 }
 
-bool
-tun_poll(struct stack *s)
-{
-	struct epoll_event ev[EVENTS];
-	int n = epoll_wait(s->epoll_fd, ev, EVENTS, 0);
-	bool more = n == EVENTS;
-
-	for (int i = 0; i < n; i++)
-		if (ev[i].data.ptr == NULL)
-			more |= tun_read_burst(s);
-	for (int i = 0; i < n; i++)
-		if (ev[i].data.ptr != NULL)
-			host_event(ev[i].data.ptr, ev[i].events);
-	return more;
-}
-
 /* ---- the device ---- */
 
 bool
@@ -211,6 +192,7 @@ tun_open(struct stack *s, int fd, uint32_t mtu, uint32_t offloads)
 	s->tun.fd = fd;
 	s->tun.mtu = mtu;
 	s->tun.offloads = offloads;
+	s->tun.no_gso = offloads == 0;	/* not even a checksum: expect nothing of this kernel */
 	return true;
 }
 

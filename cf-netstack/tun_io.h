@@ -17,8 +17,6 @@ void	tun_leave(struct stack *);
 void	tun_gone(struct stack *, int err);
 /* Read a burst of packets and hand each to stack_packet().  true: there may be more. */
 bool	tun_read_burst(struct stack *);
-/* What is ready on the inner epoll: the TUN and host ends.  true: there may be more. */
-bool	tun_poll(struct stack *);
 /*
  * The buffer that the packet of stack_packet() lies in becomes the caller's; data is within it,
  * *off from buf_data().  NULL: data is not there (it was put together elsewhere).

@@ -131,24 +131,6 @@ send_failed(struct udp_flow *u, const uint8_t *payload, size_t len, int err)
 		flow_end(&u->d.f, CLOSE_PEER);
 }
 
-/*
- * Send, and where an error of an earlier datagram is reported instead, read that and send
- * again.  Returns 0 or an errno.
- */
-static int
-send_retry(struct udp_flow *u, const uint8_t *data, size_t len)
-{
-	int err = 0;
-
-	for (int attempt = 0; attempt < 2; attempt++) {
-		if (host_send(&u->d.f, data, len, &err) != HOST_ERROR)
-			return 0;
-		if (dsock_errors(&u->d.f, on_queued_error) == 0)
-			break;
-	}
-	return err;
-}
-
 static void
 send_one(struct udp_flow *u, const struct dattr *attr, const uint8_t *payload, size_t len)
 {
@@ -161,7 +143,7 @@ send_one(struct udp_flow *u, const struct dattr *attr, const uint8_t *payload, s
 		(void)dsock_segment(&u->d.f, &u->d.sock, 0);
 	u->d.last_len = len;
 	u->d.f.up_packets++;
-	if ((err = send_retry(u, payload, len)) != 0)
+	if ((err = dflow_send(&u->d, payload, len, on_queued_error)) != 0)
 		send_failed(u, payload, len, err);
 }
 
@@ -190,7 +172,7 @@ send_train(struct udp_flow *u, const struct dattr *attr, const uint8_t *data, si
 	}
 	dsock_attr(&u->d.f, &u->d.sock, attr);
 	u->d.last_len = size;
-	if (send_retry(u, data, len) == 0) {
+	if (dflow_send(&u->d, data, len, on_queued_error) == 0) {
 		u->d.f.up_packets += (uint32_t)n;
 		return;
 	}

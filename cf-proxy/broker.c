@@ -18,7 +18,7 @@
  *
  * What must stay true: a flow is in the table from its OPEN until REFUSED or CLOSE; no
  * socket is made here and no descriptor kept; a descriptor goes on to its flow or is closed.
- * If the dialler goes first the run has lost its network: exit 1, and cf-spawn ends it.
+ * If the dialler goes first the run has lost its network: we end, which ends the run.
  *
  * HELLO: cf-netstack's comes first and says if it can take descriptors; ours to the dialler
  * asks for no more than that; when the dialler's has come, ours to cf-netstack promises
@@ -359,8 +359,9 @@ on_dialler_end(struct chan *c, const char *why)
 	if (why != NULL)
 		proxy_garbage(c, R_DIAL, why);
 	else if (!b->ending)
-		log_warnx("the dialler has gone, and the network with it");
-	b->status = 1;
+		log_info("the dialler has gone, and the network with it");
+	if (why != NULL)
+		b->status = 1;
 	flows_end(b);
 	uv_stop(&b->loop);
 }

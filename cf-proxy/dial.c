@@ -183,13 +183,17 @@ static void
 on_connected(struct flow *fl, uint32_t events)
 {
 	int err = events & (EPOLLERR | EPOLLHUP) ? direct_result(fl->fd) : 0;
+	struct msg_refused no;
 	struct addr local;
 
 	if (err == 0) {
+		if (fl->traces)
+			direct_trace_end(fl->fd, fl->family);
 		local = local_of(fl->fd);
 		flow_opened(fl, &local);
 	} else {
-		refuse(fl->client, fl->id, err);
+		direct_failure(fl->fd, fl->family, err, &no);
+		proxy_refuse(fl->client->chan, fl->id, &no, NULL);
 		flow_free(fl, false);
 	}
 }
@@ -236,6 +240,8 @@ connected(struct client *cl, uint64_t id, const struct msg_open *o, int fd,
 	struct addr local = local_of(fd);
 	struct flow *fl;
 
+	if (direct_traces(o))
+		direct_trace_end(fd, o->dst.family);
 	if (mapping != NULL && mapping_port(mapping) != local.port) {
 		portmap_drop(ports, mapping);		/* the port was taken */
 		mapping = NULL;
@@ -263,6 +269,8 @@ connecting(struct client *cl, uint64_t id, const struct msg_open *o, int fd)
 	if (fl == NULL)
 		return false;
 	fl->connecting = true;
+	fl->traces = direct_traces(o);
+	fl->family = o->dst.family;
 	if (flow_arm(fl, EPOLLOUT))
 		return true;
 	fl->fd = -1;			/* the caller closes it */

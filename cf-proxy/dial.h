@@ -41,6 +41,8 @@ struct flow {
 	uint8_t		 proto;
 	bool		 connecting;
 	bool		 leaving;	/* no longer in client->flows */
+	bool		 traces;	/* direct_traces() */
+	uint8_t		 family;
 	uint32_t	 armed;		/* epoll events waited for; 0: not in the epoll set */
 	struct mapping	*mapping;	/* or NULL */
 	struct relay	*relay;		/* payload in DATA frames, or NULL */
@@ -66,6 +68,15 @@ int		direct_open(const struct msg_open *o, uint16_t local_port, bool errors,
 bool		direct_share_port(int fd);
 /* How the connect of a descriptor that epoll told of has ended: 0 or an errno. */
 int		direct_result(int fd);
+/* Why it has failed: who said so, where it was a router or host. */
+void		direct_failure(int fd, uint8_t family, int err, struct msg_refused *no);
+/*
+ * A SYN that is not meant to arrive (traceroute -T): the answer of the router where its hop limit
+ * ends is wanted.  direct_trace_end once it has arrived all the same: on an open connection
+ * such errors must not be fatal.
+ */
+bool		direct_traces(const struct msg_open *);
+void		direct_trace_end(int fd, uint8_t family);
 /* What the asker is told of an errno of socket(2) or connect(2). */
 void		direct_refusal(int err, struct msg_refused *no);
 

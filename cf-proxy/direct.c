@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define HOP_LIMIT_DEFAULT 64		/* RFC 1700, and every Linux: nothing to be set */
 #define TCLASS_ECN	0x03		/* RFC 3168 5: on TCP the kernel's own business */
 #define STRAY_MAX	64
+#define TRACE_HOPS	32		/* SYNs that may go so far and no further */
 
 /* REFUSED carries errno numbers of asm-generic; they are these where this is built. */
 _Static_assert(EACCES == 13 && ECONNREFUSED == 111 && ETIMEDOUT == 110 && EHOSTUNREACH == 113 &&
@@ -49,6 +51,7 @@ const struct sandbox_row direct_rows[] = {
 	ALLOW(connect,	"to a destination that the policy allows; again, to ask if it is done"),
 	ALLOW(bind,	"UDP: the port that the tree's socket had before"),
 	ALLOW_ARG2(getsockopt, 1, SOL_SOCKET, 2, SO_ERROR, "why a connect failed"),
+	ALLOW(recvmsg,	"what a router said about a connect"),
 	ALLOW_NULL(recvfrom, 4, "UDP: drop what came to a shared port before the connect"),
 	SETSOCKOPT_ROW(IPPROTO_TCP,  TCP_NODELAY,       "the tree's own stack has gathered"),
 	SETSOCKOPT_ROW(IPPROTO_IP,   IP_RECVERR,        "ICMP errors for the tree"),
@@ -112,15 +115,31 @@ options_set(int fd, const struct msg_open *o, bool errors)
 
 	if (tcp)
 		set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (!tcp && errors)
+	if ((!tcp && errors) || direct_traces(o))
 		set(fd, level, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
-	if (!tcp)		/* DF asks the path, not what the host remembers of it */
+	/*
+	 * DF asks the path, not what the host remembers of it.  Where nobody could be told that a
+	 * datagram was too long it is better cut than lost.
+	 */
+	if (!tcp)
 		set(fd, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
-		    o->df ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+		    o->df && errors ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
 	if (o->hop_limit != 0 && o->hop_limit != HOP_LIMIT_DEFAULT)
 		set(fd, level, v4 ? IP_TTL : IPV6_UNICAST_HOPS, o->hop_limit);
 	if (tclass != 0)
 		set(fd, level, v4 ? IP_TOS : IPV6_TCLASS, tclass);
+}
+
+bool
+direct_traces(const struct msg_open *o)
+{
+	return o->proto == IPPROTO_TCP && o->hop_limit != 0 && o->hop_limit < TRACE_HOPS;
+}
+
+void
+direct_trace_end(int fd, uint8_t family)
+{
+	set(fd, family == 4 ? IPPROTO_IP : IPPROTO_IPV6, family == 4 ? IP_RECVERR : IPV6_RECVERR, 0);
 }
 
 /* Have the port that another socket has; nothing is lost where that cannot be. */
@@ -200,4 +219,41 @@ direct_result(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
 		return errno;
 	return err;
+}
+
+/* One record of the error queue; false: none, or it is not about this. */
+static bool
+said_by(int fd, int err, struct sock_extended_err *ee, struct addr *offender)
+{
+	union { struct cmsghdr align; char room[256]; } control;
+	struct msghdr m = { .msg_control = control.room, .msg_controllen = sizeof(control.room) };
+	struct sockaddr_storage ss = { 0 };
+	struct cmsghdr *c;
+	size_t have;
+
+	if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) == -1 || (c = CMSG_FIRSTHDR(&m)) == NULL ||
+	    (have = c->cmsg_len - CMSG_LEN(0)) < sizeof(*ee))
+		return false;
+	memcpy(ee, CMSG_DATA(c), sizeof(*ee));
+	have -= sizeof(*ee);
+	memcpy(&ss, CMSG_DATA(c) + sizeof(*ee), have < sizeof(ss) ? have : sizeof(ss));
+	return ee->ee_errno == (uint32_t)err &&
+	    (ee->ee_origin == SO_EE_ORIGIN_ICMP || ee->ee_origin == SO_EE_ORIGIN_ICMP6) &&
+	    addr_from_sockaddr(&ss, offender);
+}
+
+void
+direct_failure(int fd, uint8_t family, int err, struct msg_refused *no)
+{
+	struct sock_extended_err ee;
+	struct addr offender;
+
+	direct_refusal(err, no);
+	if (!said_by(fd, err, &ee, &offender) || offender.family != family)
+		return;
+	no->why = REFUSED_ICMP;
+	no->icmp_type = ee.ee_type;
+	no->icmp_code = ee.ee_code;
+	no->offender = offender;
+	no->offender.port = 0;
 }

@@ -16,7 +16,8 @@
  *
  * A flow ends by CLOSE, which the client sends also after RESET; all that it sent before is
  * still delivered, unless the tree itself reset the flow.  Errors of a datagram socket
- * arrive as RESET with the errno; that a datagram was too long is not told.
+ * arrive as RESET with the errno; that a datagram was too long could not be told, so none is
+ * sent with DF (direct.c).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -265,7 +265,10 @@ fork_sibling(void)
 	return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 }
 
-/* The jail's first process: make the empty namespace, start the others, become cf-netstack. */
+/*
+ * The jail's first process: make the empty namespace, start the others, say their pids (or the
+ * errno, which is shorter), become cf-netstack.
+ */
 static _Noreturn void
 jail_main(const struct start *start, const struct identity *id, int report_fd)
 {
@@ -273,8 +276,10 @@ jail_main(const struct start *start, const struct identity *id, int report_fd)
 
 	if (identity_become_helper(id) != 0)
 		fatal("cannot become the user that the helpers run as");
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0)
-		fatal("cannot make an empty network namespace for the helpers (try: cf-doctor)");
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0) {
+		(void)!write(report_fd, &errno, sizeof(errno));
+		_exit(STATUS_FAILED);
+	}
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		if (k == HELPER_NETSTACK || !kinds[k].jailed || !start[k].wanted)
 			continue;
@@ -289,7 +294,7 @@ jail_main(const struct start *start, const struct identity *id, int report_fd)
 	become(&start[HELPER_NETSTACK]);
 }
 
-static void
+static int
 jail_start(struct helpers *h, const struct start *start, const struct identity *id)
 {
 	pid_t pids[HELPER_KINDS], first;
@@ -308,11 +313,16 @@ jail_start(struct helpers *h, const struct start *start, const struct identity *
 		n = read(report[0], pids, sizeof(pids));
 	} while (n == -1 && errno == EINTR);
 	close(report[0]);
+	if (n == (ssize_t)sizeof(errno)) {
+		memcpy(&errno, pids, sizeof(errno));
+		return -1;
+	}
 	if (n != (ssize_t)sizeof(pids))
-		return;			/* it said why and is dead: the watch will find it */
+		return 0;		/* it said why and is dead: the watch will find it */
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (kinds[k].jailed)
 			h->helper[k].pid = pids[k];
+	return 0;
 }
 
 static void
@@ -330,11 +340,12 @@ outside_start(struct helpers *h, const struct start *s, const struct identity *i
 	h->helper[s->kind].pid = pid;
 }
 
-void
+int
 helpers_start(struct helpers *h, const struct conf *conf, const struct identity *id,
     const struct texts *texts)
 {
 	struct start start[HELPER_KINDS];
+	int rc, saved;
 
 	wire(start, h, conf, texts);
 	for (int k = 0; k < HELPER_KINDS; k++) {
@@ -342,7 +353,8 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 		if (start[k].wanted && !kinds[k].jailed)
 			outside_start(h, &start[k], id);
 	}
-	jail_start(h, start, id);
+	rc = jail_start(h, start, id);
+	saved = errno;
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
 
@@ -357,6 +369,8 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 			close(s->in);
 		close(s->program_fd);
 	}
+	errno = saved;
+	return rc;
 }
 
 struct helper *

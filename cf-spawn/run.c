@@ -341,9 +341,14 @@ on_child_report(struct run *r)
 static void
 on_command_stopped(struct run *r)
 {
+	siginfo_t info = { 0 };
+
 	/* The shell that started us watches us: stop as the command did, go on as we do. */
 	raise(SIGSTOP);
-	kill(r->child.pid, SIGCONT);
+	/* It went on with our process group, and may have been stopped again since. */
+	if (waitid(P_PID, (id_t)r->child.pid, &info, WCONTINUED | WSTOPPED | WNOHANG | WNOWAIT) != 0 ||
+	    info.si_pid == 0)
+		kill(r->child.pid, SIGCONT);
 }
 
 static void
@@ -396,7 +401,10 @@ on_sigchld(struct run *r)
 static bool
 had_it_already(const struct run *r, const struct signalfd_siginfo *si)
 {
-	/* The terminal signals the whole foreground group, which the command may have left. */
+	/* A terminal that is lost tells the session's leader alone; the rest when that ends. */
+	if (si->ssi_signo == SIGHUP && getsid(0) == getpid())
+		return false;
+	/* Otherwise it signals the whole foreground group, which the command may have left. */
 	return si->ssi_code == SI_KERNEL && getpgid(r->child.pid) == getpgrp();
 }
 
@@ -623,7 +631,8 @@ run(struct conf *conf)
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
 	child_start(&r.child, conf, &r.id, &r.texts, &r.caller_mask);
-	helpers_start(&r.helpers, conf, &r.id, &r.texts);
+	if (helpers_start(&r.helpers, conf, &r.id, &r.texts) != 0)
+		setup_failed(&r, "make user and network namespaces for the helpers", errno);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);	/* the summary, should a shell inside own the terminal */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -167,8 +167,11 @@ struct helpers {
 	int		 facts_fd;	/* what cf-doctor summary cannot know; -1: no summary */
 };
 
-/* Starts all that this run needs; ends the process where one cannot be started. */
-void	helpers_start(struct helpers *, const struct conf *, const struct identity *,
+/*
+ * Starts all that this run needs.  -1 and errno where their namespaces cannot be made; ends
+ * the process where a program cannot be started.
+ */
+int	helpers_start(struct helpers *, const struct conf *, const struct identity *,
 	    const struct texts *);
 /* Before anything is started: is each helper's program there?  Ends the process if not. */
 void	helpers_find_programs(const struct conf *);

@@ -21,6 +21,7 @@ Commands print what came of it, or end with a message and status 1:
 	later HOST PORT N	replies to one request that take their time
 	other HOST PORT		does a datagram from another port of the peer come in?
 	sizes HOST PORT SIZE ...	each size comes back as it went
+	cut HOST PORT SIZE ...	the same where the network may fragment
 	mtu HOST PORT		send with DF until the path's MTU is known; print it
 	df HOST PORT SIZE	send with DF, and print the errno
 	quote HOST PORT [TTL]	the ICMP error about a datagram, as the error queue has it
@@ -39,7 +40,8 @@ import sys
 import time
 
 UDP_SEGMENT, UDP_GRO = 103, 104
-IP_MTU_DISCOVER, IP_MTU, IP_RECVERR, PMTUDISC_DO, PMTUDISC_PROBE = 10, 14, 11, 2, 3
+IP_MTU_DISCOVER, IP_MTU, IP_RECVERR, PMTUDISC_DONT, PMTUDISC_DO, PMTUDISC_PROBE = \
+    10, 14, 11, 0, 2, 3
 IPV6_MTU_DISCOVER, IPV6_MTU, IPV6_RECVERR = 23, 24, 25
 MSG_ERRQUEUE = 0x2000
 
@@ -186,11 +188,27 @@ def other(host, port):
 
 
 def sizes(host, port, *all_sizes):
-    s = new(host, port)
+    there_and_back(new(host, port), all_sizes)
+
+
+def cut(host, port, *all_sizes):
+    s = probing(host, port, PMTUDISC_DONT)
+    s.settimeout(0.5)
+    there_and_back(s, all_sizes, 3)     # in IPv6 the first may be lost: only senders cut
+
+
+def there_and_back(s, all_sizes, tries=1):
     for size in map(int, all_sizes):
         sent = os.urandom(size)
-        s.send(sent)
-        if s.recv(65536) != sent:
+        for left in range(tries, 0, -1):
+            s.send(sent)
+            try:
+                got = s.recv(65536)
+                break
+            except socket.timeout:
+                if left == 1:
+                    raise
+        if got != sent:
             sys.exit("%d bytes came back changed" % size)
     print(len(all_sizes))
 
@@ -244,10 +262,11 @@ def quote(host, port, ttl=None):
     s.setsockopt(level, recverr, 1)
     if ttl is not None:
         s.setsockopt(level, socket.IPV6_UNICAST_HOPS if v6(host) else socket.IP_TTL, int(ttl))
+    s.settimeout(0.1)
     s.send(b"quote me")
     poll = select.poll()
     poll.register(s, 0)
-    poll.poll(5000)
+    poll.poll(2000)
     data, control, _, _ = s.recvmsg(2000, 512, MSG_ERRQUEUE)
     _, origin, kind, code = struct.unpack("=IBBB", control[-1][2][:7])
     sender = control[-1][2][16:]
@@ -264,6 +283,8 @@ def flood(first, n, *hosts):
                 by_family[v6(host)].sendto(b"anybody?", (host, port))
             except OSError:
                 refused += 1
+        if port % 50 == 0:
+            time.sleep(0.002)       # so that they are opened, not only asked for
     print("done")
 
 

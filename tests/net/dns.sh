@@ -7,7 +7,6 @@ in_world "$@"
 # A second name server, to see which of the two was asked.
 second_server() {
 	cat >"$T/second.conf" <<-END
-	user=root
 	pid-file=
 	no-resolv
 	no-hosts
@@ -19,7 +18,7 @@ second_server() {
 	local=/test/
 	host-record=example.test,203.0.113.20,2001:db8::20
 	END
-	serve dnsmasq -k -C "$T/second.conf"
+	serve dnsmasq -k -C "$T/second.conf" --user=root --group=
 	must until_true 20 listening 203.0.113.20 "$1"
 }
 second_server 53

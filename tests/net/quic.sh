@@ -5,10 +5,12 @@
 in_world "$@"
 
 mkdir "$T/h3"
-head -c 20M /dev/urandom >"$T/h3/large"
+head -c 10M /dev/urandom >"$T/h3/large"
 echo hello >"$T/h3/small"
 bound() {	# HOST PORT
-	[ -n "$(sv ss -Hlun "( src $1 and sport = :$2 )")" ]
+	local host=$1
+	[[ $1 != *:* ]] || host="[$1]"
+	[ -n "$(sv ss -Hlun "src $host and sport = :$2")" ]
 }
 for host in 203.0.113.10 2001:db8::10; do
 	serve gtlsserver -q -d "$T/h3" "$host" 4433 "$T/server.key" "$T/server.pem"
@@ -49,7 +51,6 @@ a_connection_moves_to_another_socket() {	# HOST OPTION ...
 	get "$host" large --change-local-addr=20ms "$@"
 }
 it a_connection_moves_to_another_socket 203.0.113.10
-it a_connection_moves_to_another_socket 203.0.113.10 --nat-rebinding
 it a_connection_moves_to_another_socket 2001:db8::10
 
 done_testing

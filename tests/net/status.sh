@@ -238,7 +238,7 @@ it refuses '.*' cf --run-as-root=x "${run_it[@]}"
 
 an_unreadable_hosts_file_is_refused() {
 	only_cf
-	[ "$PASS" = user ] || cannot "root reads every file"
+	only_for user
 	[ "$ROOTLESS" = 0:0 ] || cannot "no second user here"
 	echo '203.0.113.9 x' >secret
 	chmod 600 secret
@@ -256,7 +256,7 @@ it a_hosts_file_that_is_none_is_refused
 
 root_must_say_as_whom() {
 	only_cf
-	[ "$PASS" = root ] || cannot "is about root"
+	only_for root
 	refuses '.*--user NAME.*--run-as-root' as_caller "$CF" "${run_it[@]}"
 	refuses '.*no-such-user' as_caller "$CF" --user no-such-user "${run_it[@]}"
 }
@@ -264,7 +264,7 @@ it root_must_say_as_whom
 
 an_ordinary_user_cannot_become_another() {
 	only_cf
-	[ "$PASS" = user ] || cannot "is about an ordinary user"
+	only_for user
 	refuses '.*user' cf --user root "${run_it[@]}"
 	refuses '.*run-as-root' cf --run-as-root "${run_it[@]}"
 }

@@ -77,14 +77,18 @@ it a_thousand_sockets_have_a_flow_each
 
 an_error_quotes_the_datagram() {	# WHERE KIND CODE FROM
 	only_cf
-	local origin=2
+	local origin=2 try got
 	[[ $1 != *:* ]] || origin=3
-	same error "$(dgram quote "$1" 1)" "$origin $2 $3 $4 quote me"
+	for try in 1 2 3; do	# a kernel may wait a second before it reports a route again
+		[ "$try" = 1 ] || sleep 1
+		got=$(dgram quote "$1" 1) && break
+	done
+	same error "$got" "$origin $2 $3 $4 quote me"
 }
-it an_error_quotes_the_datagram 203.0.113.10 3 3 203.0.113.10
-it an_error_quotes_the_datagram 2001:db8::10 1 4 2001:db8::10
 it an_error_quotes_the_datagram 203.0.113.77 3 1 198.51.100.1
 it an_error_quotes_the_datagram 203.0.113.78 3 13 198.51.100.1
+it an_error_quotes_the_datagram 203.0.113.10 3 3 203.0.113.10
+it an_error_quotes_the_datagram 2001:db8::10 1 4 2001:db8::10
 it an_error_quotes_the_datagram 2001:db8::77 1 0 2001:db8:1::1
 
 # ---- what speaks UDP ----
@@ -122,7 +126,9 @@ dtls_speaks_both_ways() {	# HOST
 	until_true 10 grep -q 'from outside' out || failed "$(cat err server.err)"
 }
 bound() {	# HOST PORT: a UDP server is there
-	[ -n "$(sv ss -Hlun "( src $1 and sport = :$2 )")" ]
+	local host=$1
+	[[ $1 != *:* ]] || host="[$1]"
+	[ -n "$(sv ss -Hlun "src $host and sport = :$2")" ]
 }
 it dtls_speaks_both_ways 203.0.113.10
 it dtls_speaks_both_ways 2001:db8::10

@@ -7,8 +7,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 
+#include "dflow.h"
 #include "packets.h"
-#include "pending.h"
 
 static struct addr child, peer;
 static int server;			/* what the host end is connected to */
@@ -512,6 +512,187 @@ START_TEST(what_waits_for_an_answer_is_bounded)
 }
 END_TEST
 
+/* ---- how long, and how many ---- */
+
+static const struct {
+	const char	*what;
+	uint16_t	 port;
+	bool		 replied, refused;
+	uint64_t	 seconds;
+} idles[] = {
+	{ "asked",	9000, false, false,  30 },
+	{ "refused",	9000, false, true,    5 },
+	{ "replied",	9000, true,  false, 180 },
+	{ "quic",	 443, true,  false, 300 },
+	{ "replied, then refused", 9000, true, true, 180 },
+};
+
+START_TEST(flow_is_kept_for_as_long_as_its_kind_needs)
+{
+	struct flow *f;
+	uint8_t in[100];
+	int row = _i / 2;
+
+	sides(_i % 2);
+	peer.port = idles[row].port;
+	f = open_flow(_i % 2);
+	ck_assert_int_eq(server_recv(in, sizeof(in)), 5);
+	if (idles[row].replied) {
+		ck_assert_int_eq(send(server, "pong", 4, 0), 4);
+		host_ready(f, POLLIN);
+	}
+	if (idles[row].refused) {
+		close(server);
+		server = -1;
+		send_udp(&child, &peer, "x", 1, NULL, NULL);
+		stack_burst_end(&s);
+		host_ready(f, POLLIN);
+	}
+	s.now += idles[row].seconds * 1000 - 1;
+	stack_turn(&s);
+	ck_assert_msg(s.flows.n == 1, "%s: ended early", idles[row].what);
+	s.now += 1;
+	stack_turn(&s);
+	ck_assert_msg(s.flows.n == 0, "%s: still there", idles[row].what);
+}
+END_TEST
+
+/* Flows from as many ports of the child, each answered with DATA frames. */
+static void
+open_many(uint16_t first, int n)
+{
+	struct addr from = child;
+
+	for (int k = 0; k < n; k++) {
+		struct frame f;
+
+		from.port = (uint16_t)(first + k);
+		send_udp(&from, &peer, "x", 1, NULL, NULL);
+		do
+			f = next_frame(s.proxy, proxy_fd, R_PROXY);
+		while (f.type == MSG_CLOSE || f.type == MSG_DATA);
+		ck_assert_uint_eq(f.type, MSG_OPEN);
+		flow_on_opened(&s, f.flow, -1);
+		s.now++;
+		stack_turn(&s);
+	}
+}
+
+START_TEST(too_many_flows_drive_out_the_silent_ones)
+{
+	struct addr from;
+	struct flow *talks, *old;
+
+	sides(_i);
+	s.flows.max = 40;
+	from = child;
+	open_many(1000, 2);
+	from.port = 1000;
+	ck_assert_ptr_nonnull(talks = flow_find(&s, PROTO_UDP, &from, &peer));
+	host_on_data(&s, talks->id, (const uint8_t *)"reply", 5);
+	open_many(2000, 200);
+	ck_assert_uint_eq(s.flows.n, 20);		/* the rest is for connections */
+	ck_assert_ptr_eq(flow_find(&s, PROTO_UDP, &from, &peer), talks);
+	from.port = 1001;
+	ck_assert_ptr_null(flow_find(&s, PROTO_UDP, &from, &peer));
+	from.port = 2000 + 199;
+	ck_assert_ptr_nonnull(flow_find(&s, PROTO_UDP, &from, &peer));
+	/* One that goes on sending stays, too. */
+	from.port = 2000 + 181;
+	ck_assert_ptr_nonnull(old = flow_find(&s, PROTO_UDP, &from, &peer));
+	send_udp(&from, &peer, "x", 1, NULL, NULL);
+	s.now++;
+	open_many(3000, 15);
+	ck_assert_ptr_eq(flow_find(&s, PROTO_UDP, &from, &peer), old);
+}
+END_TEST
+
+START_TEST(opens_in_flight_are_bounded)
+{
+	struct addr from;
+
+	sides(_i);
+	from = child;
+	for (int k = 0; k < DFLOWS_OPENING + 100; k++) {
+		from.port = (uint16_t)(1000 + k);
+		send_udp(&from, &peer, "x", 1, NULL, NULL);
+	}
+	ck_assert_uint_eq(s.flows.n_opening, DFLOWS_OPENING);
+	ck_assert_uint_eq(s.flows.n, DFLOWS_OPENING);
+	s.now += 31000;
+	stack_turn(&s);
+	ck_assert_uint_eq(s.flows.n_opening, 0);
+	send_udp(&from, &peer, "x", 1, NULL, NULL);
+	ck_assert_uint_eq(s.flows.n_opening, 1);
+}
+END_TEST
+
+/* ---- TFTP ---- */
+
+/* The far end of the channel says that it can pass descriptors. */
+static void
+hello_with_fds(void)
+{
+	uint8_t hello[MSG_HEADER_LEN + MSG_HELLO_LEN];
+	struct wr w = wr_over(hello + MSG_HEADER_LEN, MSG_HELLO_LEN);
+	struct frame f;
+
+	frame_header(hello, MSG_HELLO, 0, 0, MSG_HELLO_LEN);
+	msg_hello_put(&w, &(struct msg_hello){ .version = MSG_VERSION, .role = R_PROXY,
+	    .caps = MSG_CAP_FD });
+	ck_assert_int_eq(send(proxy_fd, hello, sizeof(hello), 0), sizeof(hello));
+	chan_hello(s.proxy, MSG_CAP_FD);
+	ck_assert_int_eq(chan_read(s.proxy), 1);
+	f = next_frame(s.proxy, proxy_fd, R_PROXY);
+	ck_assert_uint_eq(f.type, MSG_HELLO);
+}
+
+static uint16_t
+next_open_port(uint64_t *id)
+{
+	struct frame f = next_frame(s.proxy, proxy_fd, R_PROXY);
+	struct rd r = rd_over(f.body, f.len);
+	struct msg_open m;
+
+	ck_assert_uint_eq(f.type, MSG_OPEN);
+	ck_assert(msg_open_get(&r, &m));
+	*id = f.flow;
+	return m.dst.port;
+}
+
+START_TEST(tftp_is_answered_from_another_port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct addr far;
+	uint64_t any, tftp;
+	struct flow *f;
+
+	sides(_i);
+	hello_with_fds();
+	peer.port = 69;
+	send_udp(&child, &peer, "read", 4, NULL, NULL);
+	ck_assert_uint_eq(next_open_port(&any), 0);
+	ck_assert_uint_eq(next_open_port(&tftp), 69);
+	flow_on_opened(&s, any, sockets(_i));
+	f = flow_by_id(&s, any);
+	ck_assert_int_eq(getsockname(server, (struct sockaddr *)&ss, &len), 0);
+	ck_assert(addr_from_sockaddr(&ss, &far));
+	ck_assert_int_eq(send(server, "data", 4, 0), 4);
+	host_ready(f, POLLIN);
+	ck_assert_uint_eq(n_seen, 1);
+	ck_assert(addr_equal(&seen[0].pkt.dst, &child));
+	ck_assert_uint_eq(seen[0].pkt.src.port, far.port);
+	ck_assert_mem_eq(seen[0].pkt.src.ip, peer.ip, 16);
+	ck_assert_mem_eq(pkt_payload(&seen[0].pkt), "data", 4);
+	send_udp(&child, &peer, "read", 4, NULL, NULL);	/* asks for no more of them */
+	ck_assert_uint_eq(s.flows.n, 2);
+	s.now += 31000;
+	stack_turn(&s);
+	ck_assert_uint_eq(s.flows.n, 0);
+}
+END_TEST
+
 /* ---- echo ---- */
 
 static size_t
@@ -613,6 +794,7 @@ main(void)
 	SRunner *r;
 	int failed, replies_n = (int)(sizeof(replies) / sizeof(replies[0]));
 	int bursts_n = (int)(sizeof(bursts) / sizeof(bursts[0]));
+	int idles_n = (int)(sizeof(idles) / sizeof(idles[0]));
 	int refusals_n = (int)(sizeof(refusals) / sizeof(refusals[0]));
 
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -633,6 +815,10 @@ main(void)
 	tcase_add_loop_test(tc, socket_of_the_child_that_has_gone_ends_the_flow, 0, 2);
 	tcase_add_loop_test(tc, frames_carry_datagrams_where_no_socket_can, 0, 2);
 	tcase_add_test(tc, what_waits_for_an_answer_is_bounded);
+	tcase_add_loop_test(tc, flow_is_kept_for_as_long_as_its_kind_needs, 0, idles_n * 2);
+	tcase_add_loop_test(tc, too_many_flows_drive_out_the_silent_ones, 0, 2);
+	tcase_add_loop_test(tc, opens_in_flight_are_bounded, 0, 2);
+	tcase_add_loop_test(tc, tftp_is_answered_from_another_port, 0, 2);
 	tcase_add_loop_test(tc, gateway_answers_echo, 0, 2);
 	tcase_add_loop_test(tc, echo_reply_has_the_childs_identifier, 0, 2);
 	tcase_add_loop_test(tc, other_icmp_is_ignored, 0, 2);

@@ -38,6 +38,24 @@ START_TEST(mapping_lasts_until_its_last_flow)
 }
 END_TEST
 
+START_TEST(both_families_of_a_socket_are_pointed_to_one_port)
+{
+	struct portmap *m = portmap_new();
+	struct addr a = source(5000), b = source(5001), a6 = a;
+	struct mapping *p;
+
+	a6.family = 6;
+	ck_assert_uint_eq(portmap_hint(m, &a6), 0);
+	p = portmap_add(m, &a, 40000);
+	ck_assert_uint_eq(portmap_hint(m, &a6), 40000);
+	ck_assert_uint_eq(portmap_hint(m, &a), 0);
+	ck_assert_uint_eq(portmap_hint(m, &b), 0);
+	portmap_drop(m, p);
+	ck_assert_uint_eq(portmap_hint(m, &a6), 0);
+	portmap_free(m);
+}
+END_TEST
+
 START_TEST(full_table_says_no_and_recovers)
 {
 	struct portmap *m = portmap_new();
@@ -67,6 +85,7 @@ main(void)
 	TCase *tc = tcase_create("portmap");
 
 	tcase_add_test(tc, mapping_lasts_until_its_last_flow);
+	tcase_add_test(tc, both_families_of_a_socket_are_pointed_to_one_port);
 	tcase_add_test(tc, full_table_says_no_and_recovers);
 	return unit_run("portmap", tc);
 }
