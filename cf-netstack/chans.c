@@ -28,7 +28,7 @@
 #define DRAIN_LOOK	250		/* ms */
 #define DRAIN_IDLE	5000		/* ms without a byte delivered */
 #define DRAIN_MOST	30000		/* ms in all */
-#define SPARE_FDS	64		/* of the limit: what is open that is no flow */
+#define SPARE_FDS	160		/* of the limit: what is open that is no flow, or came for one that has ended */
 
 static struct stack *
 stack_of(struct chan *c)

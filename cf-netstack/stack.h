@@ -101,7 +101,7 @@ bool	tun_can_gso(const struct stack *, uint8_t gso_type, uint8_t family);
 /* ---- the flow table (flow.c) ---- */
 
 #define FLOWS_MAX	32768		/* in total; fewer where descriptors do not reach */
-#define FLOWS_OPENING	2048		/* asked for and not answered */
+#define FLOWS_OPENING	8192		/* asked for and not answered */
 
 /*
  * A kind of child end.  Each function is called from the loop, never from inside a call that

@@ -30,7 +30,7 @@ forms(const struct cli_option *o, char *letters, struct option *longs)
 
 	*letters++ = '+';		/* stop at the first operand */
 	*letters++ = ':';		/* we print the messages */
-	for (; o[n].name != NULL && n < OPTIONS_MAX - 1; n++) {
+	for (; n < OPTIONS_MAX - 1 && o[n].name != NULL; n++) {
 		longs[n] = (struct option){ .name = o[n].name,
 		    .has_arg = o[n].value != NULL ? required_argument : no_argument,
 		    .val = LONG_ONLY + n };

@@ -219,17 +219,10 @@ a_stopped_helper_does_not_hang_the_run() {	# WHICH
 	begin_waiting
 	pid=$(helper "$1")
 	kill -STOP "$pid"
-	runs_or_ended() { gone "$PID" || grep -q '^State:.[SR]' "/proc/$pid/status"; }
-	until_true 5 runs_or_ended
-	if gone "$PID"; then
-		end_of "$PID"
-		same status "$STATUS" 125
-		one_line_of .
-	else
-		kill "$PID"
-		end_of "$PID"
-		same status "$STATUS" 143
-	fi
+	until_true 5 gone "$PID"
+	end_of "$PID"
+	same status "$STATUS" 125
+	one_line_of .
 	host_is_as_before
 }
 it a_stopped_helper_does_not_hang_the_run cf-netstack

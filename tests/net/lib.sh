@@ -368,13 +368,19 @@ make_host() {
 own_temporary_directories() {
 	local dir
 	cd /
-	must mkdir /srv/t
+	must mkdir /srv/t /srv/source
 	must mount --bind "$T" /srv/t
+	[ ! -e "$SOURCE/Makefile" ] || must mount --bind "$SOURCE" /srv/source
 	for dir in /tmp /var/tmp /dev/shm; do
 		mount -t tmpfs -o mode=1777 tmpfs "$dir" || exit 1
 	done
 	mkdir -p "$T" || exit 1
 	mount --bind /srv/t "$T" || exit 1
+	# A checkout below /tmp is still needed.
+	if [ ! -e "$SOURCE/Makefile" ] && [ -e /srv/source/Makefile ]; then
+		mkdir -p "$SOURCE" || exit 1
+		mount --bind /srv/source "$SOURCE" || exit 1
+	fi
 }
 
 make_links() {

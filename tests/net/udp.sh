@@ -143,7 +143,7 @@ it a_clock_can_be_asked
 chatter_is_ignored() {
 	only_cf
 	cf -v -- /usr/bin/python3 "$T/dgram.py" chatter >out 2>err
-	same end "$(cat out)" done
+	same end "$(cat out)" "done"
 	same events "$(cat err)" ""
 }
 it chatter_is_ignored
@@ -160,7 +160,7 @@ a_flood_of_flows_harms_nothing_else() {	# HOST ...
 		curl -sS -m 5 http://example.test/hello >body
 		/usr/bin/python3 "$1" ask 203.0.113.20 5000 hello >after
 		wait' bash "$T/dgram.py" flood 10000 20000 "$@" 2>err
-	same flood "$(cat flood)" done
+	same flood "$(cat flood)" "done"
 	same size "$(cat size)" $((100 * 1024 * 1024))
 	same "a new connection" "$(cat body)" hello
 	same "a new flow" "$(cat after)" hello

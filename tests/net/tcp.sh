@@ -1,0 +1,149 @@
+#!/bin/bash
+# tcp.sh - what happens to one side of a connection happens to the other.
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/lib.sh"
+in_world "$@"
+
+stream() { cf -- /usr/bin/python3 "$T/stream.py" "$@"; }
+noted() { grep -qx -- "$1" "$T/stream.log"; }
+V4=203.0.113.10
+V6=2001:db8::10
+touch "$T/stream.log"
+for host in $V4 $V6; do
+	serve /usr/bin/python3 "$T/stream.py" serve "$host" 6000 "$T/stream.log"
+	serve /usr/bin/python3 "$T/stream.py" hold_server "$host" 6001
+	must until_true 10 listening "$host" 6000
+	must until_true 10 listening "$host" 6001
+done
+
+# ---- ends ----
+
+after_our_end_the_peer_goes_on() {	# HOST
+	same bytes "$(stream half_up "$1" 6000 30000000)" 30000000
+}
+after_the_peers_end_we_go_on() {	# HOST
+	: >"$T/stream.log"
+	stream half_down "$1" 6000 30000000
+	until_true 5 noted "before 30000000" || failed "$(cat "$T/stream.log")"
+}
+both_ends_at_once() { same said "$(stream close "$1" 6000 50)" ok; }
+for host in $V4 $V6; do
+	it after_our_end_the_peer_goes_on $host
+	it after_the_peers_end_we_go_on $host
+	it both_ends_at_once $host
+done
+
+what_was_sent_before_the_exit_arrives() {	# HOST BYTES
+	: >"$T/stream.log"
+	stream leave "$1" 6000 "$2"
+	until_true 10 noted "count $2" || failed "$(cat "$T/stream.log")"
+}
+it what_was_sent_before_the_exit_arrives $V4 3000000
+it what_was_sent_before_the_exit_arrives $V6 50
+
+# ---- resets ----
+
+a_reset_of_the_peer_is_one_here() { same end "$(stream reset_down "$1" 6000)" ECONNRESET; }
+a_reset_here_is_one_at_the_peer() {	# HOST BYTES
+	: >"$T/stream.log"
+	stream reset_up "$1" 6000 "$2"
+	until_true 5 noted "abandoned ECONNRESET" || failed "$(cat "$T/stream.log")"
+}
+a_killed_server_ends_its_connections() { same end "$(stream die "$1" 6000)" EOF; }
+for host in $V4 $V6; do
+	it a_reset_of_the_peer_is_one_here $host
+	it a_reset_here_is_one_at_the_peer $host 0
+	it a_reset_here_is_one_at_the_peer $host 1000000
+	it a_killed_server_ends_its_connections $host
+done
+
+# ---- readers that stop ----
+
+# Buffers of the kernel: about 6 MiB at the receiver, 4 at the sender; twice, as there are two
+# connections.  Ours may add 2.
+a_reader_that_stops_stops_the_writer() {	# there|here HOST PORT
+	: >"$T/stream.log"
+	local n
+	if [ "$1" = there ]; then
+		n=$(stream stall "$2" 6000 "$3")
+		until_true 5 noted "stall $n" || failed "sent $n, came $(cat "$T/stream.log")"
+	else
+		n=$(stream flood "$2" 6000 "$3")
+	fi
+	[ "$n" -gt 100000 ] && [ "$n" -lt 24000000 ] || failed "the writer got rid of $n bytes"
+}
+it a_reader_that_stops_stops_the_writer there $V4 6010
+it a_reader_that_stops_stops_the_writer there $V6 6011
+it a_reader_that_stops_stops_the_writer here $V4 6012
+it a_reader_that_stops_stops_the_writer here $V6 6013
+
+# ---- oddities ----
+
+keepalive_is_answered() { same said "$(stream keepalive "$1" 6000)" alive; }
+it keepalive_is_answered $V4
+
+# RFC 6093: urgent data is part of the stream.
+urgent_data_is_passed_on_in_line() { same said "$(stream urgent "$1" 6000)" aXb; }
+it urgent_data_is_passed_on_in_line $V4
+
+data_with_the_syn_is_not_lost() { same said "$(stream syn_data "$1" 6000)" hello; }
+it data_with_the_syn_is_not_lost $V4
+it data_with_the_syn_is_not_lost $V6
+
+a_port_can_be_used_again_at_once() { same said "$(stream same_port $V4 6000 20)" ok; }
+it a_port_can_be_used_again_at_once
+
+# ---- many ----
+
+# Memory of all helpers, in KiB, shared pages divided among their sharers.
+helpers_pss() {
+	local pid sum=0
+	for pid in $(helpers); do
+		sum=$((sum + $(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")))
+	done
+	echo "$sum"
+}
+# many HOST N AT_ONCE: in the background, with its stdin on descriptor 7.
+many() {
+	mkfifo in
+	stream hold "$1" 6001 "$2" "$3" <in >out 2>err &
+	exec 7>in
+	until_true 30 grep -q ^held out || failed "$(cat err)"
+}
+
+idle_connections_cost_little() {	# HOST N KIB
+	only_cf
+	local pss
+	many "$1" "$2" 64
+	same connections "$(cat out)" "held $2 refused 0"
+	pss=$(helpers_pss)
+	[ "$pss" -lt "$3" ] || failed "$2 connections: $pss KiB"
+	exec 7>&-
+	wait
+	same later "$(tail -n 1 out)" "held $2 refused 0 ended 0"
+}
+it idle_connections_cost_little $V4 8000 24576
+it idle_connections_cost_little $V6 1000 12288
+
+many_can_be_opened_at_once() {	# HOST N
+	many "$1" "$2" "$2"
+	same connections "$(cat out)" "held $2 refused 0"
+	exec 7>&-
+	wait
+}
+it many_can_be_opened_at_once $V4 5000
+
+the_limit_of_descriptors_is_said_and_survived() {
+	only_cf
+	ulimit -Hn 500
+	ulimit -Sn 500
+	many $V4 450 10
+	like connections "$(cat out)" '^held 3[0-9][0-9] refused [1-9][0-9]*$'
+	like message "$(cat err)" 'limit reached: flows of the command tree'
+	exec 7>&-
+	wait
+	like later "$(tail -n 1 out)" 'ended 0$'
+}
+it the_limit_of_descriptors_is_said_and_survived
+
+done_testing
