@@ -132,8 +132,10 @@ render(const struct input *in, bool json)
 
 	if (facts == NULL)
 		log_warnx("the facts of the run cannot be read: %s", why);
-	if (text == NULL)
-		fatalx("cannot make the summary: out of memory");
+	if (text == NULL) {
+		log_warnx("cannot make the summary: out of memory");
+		return 1;
+	}
 	printed = print(text) && (!json || print("\n"));
 	free(text);
 	return printed && facts != NULL ? 0 : 1;

@@ -242,6 +242,7 @@ def stall(host, port, gate):
 
 def flood(host, port, gate):
     s = connected(host, port, f"flood {gate}")
+    select.select([s], [], [], 20)		# the gate is there before the first byte
     told = int(connected(host, gate).recv(100))
     if (n := rest(s)) != told:
         die(f"{told} bytes were sent, {n} came")
@@ -264,7 +265,6 @@ def urgent(host, port):
 
 def syn_data(host, port):
     s = socket.socket(family(host), socket.SOCK_STREAM)
-    s.settimeout(10)
     s.sendto(b"echo\nhello", socket.MSG_FASTOPEN, (host, int(port)))
     print(s.recv(100).decode())
 
@@ -278,7 +278,10 @@ def same_port(host, port, times):
         s.bind(("", own))
         own = s.getsockname()[1]
         s.settimeout(5)
-        s.connect((host, int(port)))
+        while (err := s.connect_ex((host, int(port)))) == errno.EADDRNOTAVAIL:
+            time.sleep(0.01)	# our own kernel waits for the ACK of the last FIN
+        if err:
+            die(os.strerror(err))
         s.sendall(b"close\n")
         if s.recv(1) != b"x" or s.recv(1):
             die("not the end that was asked for")

@@ -107,6 +107,7 @@ helpers_pss() {
 many() {
 	mkfifo in
 	stream hold "$1" 6001 "$2" "$3" <in >out 2>err &
+	MANY=$!
 	exec 7>in
 	until_true 30 grep -q ^held out || failed "$(cat err)"
 }
@@ -119,7 +120,7 @@ idle_connections_cost_little() {	# HOST N KIB
 	pss=$(helpers_pss)
 	[ "$pss" -lt "$3" ] || failed "$2 connections: $pss KiB"
 	exec 7>&-
-	wait
+	wait "$MANY"
 	same later "$(tail -n 1 out)" "held $2 refused 0 ended 0"
 }
 it idle_connections_cost_little $V4 8000 24576
@@ -129,19 +130,19 @@ many_can_be_opened_at_once() {	# HOST N
 	many "$1" "$2" "$2"
 	same connections "$(cat out)" "held $2 refused 0"
 	exec 7>&-
-	wait
+	wait "$MANY"
 }
 it many_can_be_opened_at_once $V4 5000
 
 the_limit_of_descriptors_is_said_and_survived() {
 	only_cf
-	ulimit -Hn 500
 	ulimit -Sn 500
+	ulimit -Hn 500
 	many $V4 450 10
 	like connections "$(cat out)" '^held 3[0-9][0-9] refused [1-9][0-9]*$'
 	like message "$(cat err)" 'limit reached: flows of the command tree'
 	exec 7>&-
-	wait
+	wait "$MANY"
 	like later "$(tail -n 1 out)" 'ended 0$'
 }
 it the_limit_of_descriptors_is_said_and_survived
