@@ -180,9 +180,9 @@ it a_helper_killed_while_starting_is_a_refusal dialler
 # In the last moments the command's own status may be out already; nothing else may.
 a_helper_killed_at_the_end_leaves_nothing() {	# WHICH
 	local i pid
+	as_caller mkfifo fifo
 	for i in {1..10}; do
 		begin -- sh -c 'echo go >pid; read x <fifo'
-		[ -p fifo ] || as_caller mkfifo fifo
 		until_true 10 test -s pid
 		pid=$(helper "$1")
 		echo >fifo

@@ -216,7 +216,8 @@ host_state() {
 	ip -6 route show table all | sed 's/ expires [^ ]*//'
 	ip rule
 	ip -6 rule
-	sed -E 's/^[0-9]+ [0-9]+ //' /proc/self/mountinfo
+	# Named network namespaces of others come and go: removing one detaches it here too.
+	sed -E '/ - nsfs /d; s/^[0-9]+ [0-9]+ //' /proc/self/mountinfo
 	cat /proc/sys/net/ipv4/ping_group_range /proc/sys/net/ipv4/ip_forward
 	cat /etc/resolv.conf /etc/hosts
 	ls -A /tmp /var/tmp /dev/shm /run "$T/tmp" "$T/work"

@@ -114,6 +114,7 @@ many() {
 
 idle_connections_cost_little() {	# HOST N KIB
 	only_cf
+	[[ $BUILD != */debug ]] || cannot "sanitizers need memory of their own"
 	local pss
 	many "$1" "$2" 64
 	same connections "$(cat out)" "held $2 refused 0"
