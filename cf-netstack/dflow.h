@@ -13,7 +13,7 @@
 #include "dsock.h"
 #include "pending.h"
 
-#define DFLOWS_OPENING	1024	/* asked for and not answered: half of what all kinds may have */
+#define DFLOWS_OPENING	1024	/* asked for and not answered: an eighth of what all kinds may have */
 
 /* Begins the struct of such a kind. */
 struct dflow {
