@@ -15,7 +15,7 @@
 #include "log.h"
 
 const struct sandbox_row *const dns_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan_plain, upstream_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan_plain, flow_rows, NULL
 };
 
 static void
@@ -38,7 +38,7 @@ on_dial_hello(struct chan *c)
 
 	log_debug("the dialler is ready; sockets come %s",
 	    (chan_caps(c) & MSG_CAP_FD) ? "as descriptors" : "as frames");
-	chan_handlers(c, upstream_handlers);
+	chan_handlers(c, flow_handlers);
 	chan_handlers(dns->stack, query_handlers);
 	chan_hello(dns->stack, 0);
 }
@@ -66,6 +66,7 @@ dns_open(struct dns *dns, int rfd, int wfd, int dial_fd)
 	dns->dial = channel(dns, dial_fd, dial_fd, R_DIAL);
 	dns->stack = channel(dns, rfd, wfd, R_STACK);
 	chan_on_hello(dns->dial, on_dial_hello);
+	flow_init(dns);
 	upstream_init(dns);
 	query_init(dns);
 }

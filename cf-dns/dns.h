@@ -1,11 +1,12 @@
 /*
  * dns.h - what the files of cf-dns share.
  *
- *   cf-netstack ══ QUERY, ANSWER ══ query.c ── resolve.c (c-ares) ── upstream.c ══ OPEN, OPENED ══ dialler
+ *   cf-netstack ══ QUERY, ANSWER ══ query.c ── resolve.c (c-ares) ── upstream.c ── flow.c ══ OPEN ══ dialler
+ *                                                                         └ stock.c (pure)
  *
  * query.c owns a query from its QUERY frame to its ANSWER frame.  resolve.c asks c-ares
- * which resolver is to be asked, when again, and whom next.  upstream.c has the sockets,
- * one or more a query, never shared by two.
+ * which resolver is to be asked, when again, and whom next.  upstream.c knows what a query
+ * has asked of whom and from which port, and which answer is whose; flow.c has the sockets.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,6 +19,7 @@
 
 #include "chan.h"
 #include "sandbox.h"
+#include "stock.h"
 #include "wire.h"
 
 #define RESOLVERS_MAX	16
@@ -29,14 +31,17 @@
 #define TRY_MS		1500		/* then the next resolver, or the same again */
 #define TICK_MS		100		/* how exactly these two are kept; nothing pending, no tick */
 #define BUCKETS		1024
+#define STOCKS_MAX	(2 * RESOLVERS_MAX)	/* of the resolvers, and of others that were asked */
 
 struct dns;
+struct flow;
 struct query;
 struct upstream;
 
 TAILQ_HEAD(queries, query);
 LIST_HEAD(query_bucket, query);
 LIST_HEAD(upstreams, upstream);
+LIST_HEAD(flows, flow);
 
 /*
  * One list of servers and the queries that go to it.  There are two: the configured
@@ -79,25 +84,38 @@ struct query {
 	uint8_t		 msg[];		/* as resolvers get it */
 };
 
-/* A flow of the dialler: a connected socket to a resolver, for one query. */
+/* A query at a server: over UDP on a port that it may share, over TCP on a flow of its own. */
 struct upstream {
 	LIST_ENTRY(upstream) link;	/* of its query */
-	LIST_ENTRY(upstream) by_flow;
+	LIST_ENTRY(upstream) by_flow;	/* of its flow; of the list of those that fail */
 	struct query	*query;
 	size_t		 server;	/* which of the query's servers */
-	struct addr	 addr;
-	uint64_t	 flow;
 	bool		 tcp;
-	enum { UP_OPENING, UP_SOCKET, UP_FRAMES, UP_FAILED } state;
-	int		 fd;		/* UP_SOCKET */
-	uint32_t	 out_credit;	/* UP_FRAMES: bytes of DATA that may still go ... */
-	uint32_t	 in_credit;	/* ... and may still come */
+	bool		 failing;	/* in that list */
+	struct flow	*flow;		/* NULL: it has failed */
 	size_t		 sent;		/* TCP: bytes of length and query that have gone */
 	uint8_t		 head[2];	/* TCP: length of the answer; */
 	size_t		 got;		/* bytes of head and answer that have come */
 	uint8_t		*in;
 	size_t		 in_size;
+};
+
+/* A flow of the dialler: a connected socket to a resolver, or its payload in DATA frames. */
+struct flow {
+	LIST_ENTRY(flow) by_id;
+	LIST_ENTRY(flow) link;		/* of those that are broken */
+	struct dns	*dns;
+	uint64_t	 id;
+	struct addr	 addr;
+	bool		 tcp;
+	enum { FLOW_OPENING, FLOW_SOCKET, FLOW_FRAMES, FLOW_REFUSED } state;
+	int		 fd;		/* FLOW_SOCKET */
+	int		 broken;	/* errno: its queries are to be told */
+	uint32_t	 out_credit;	/* FLOW_FRAMES: bytes of DATA that may still go ... */
+	uint32_t	 in_credit;	/* ... and may still come */
 	struct msg_close totals;
+	struct upstreams users;		/* queries that wait for an answer */
+	struct port	 port;		/* UDP: its place in a stock */
 };
 
 struct dns {
@@ -116,12 +134,16 @@ struct dns {
 
 	struct resolver	 listed, direct;
 	struct query_bucket by_id[BUCKETS];
-	struct upstreams by_flow[BUCKETS];
+	struct flows	 by_flow[BUCKETS];
 	uint64_t	 last_flow;
+	struct flows	 broken;
+	struct stock	 stocks[STOCKS_MAX];	/* the first are of the resolvers */
+	size_t		 nstocks;
 	size_t		 held;		/* bytes of queries and answers, see HELD_MAX */
 	uint8_t		 randoms[256];
 	size_t		 nrandoms;
 	bool		 warned;	/* that there is no resolver */
+	bool		 slow;		/* no query: the tick is for the stocks alone */
 	int		 status;	/* to exit with */
 };
 
@@ -141,6 +163,10 @@ extern const struct chan_handler query_handlers[];
 void		 query_init(struct dns *);
 /* The query with this id of ours, or NULL. */
 struct query	*query_find(struct dns *, uint16_t id);
+/* 16 bits that nobody can guess. */
+uint16_t	 query_random(struct dns *);
+/* A flow is broken: its queries are told before the loop sleeps. */
+void		 query_soon(struct dns *);
 /* May so many bytes more be kept?  They then count; give them back by subtraction. */
 bool		 query_hold(struct dns *, size_t len);
 /* A message came from a resolver.  The query and `u` may be gone afterwards. */
@@ -165,14 +191,40 @@ void	resolver_tick(struct resolver *);
 
 /* ---- upstream.c ---- */
 
-extern const struct sandbox_row	upstream_rows[];
-extern const struct chan_handler upstream_handlers[];
-
 void	upstream_init(struct dns *);
 /* Send the query to one of its servers, again if need be.  False: that server has failed. */
 bool	upstream_ask(struct query *, size_t server, bool tcp);
-/* Give back all of a query's sockets. */
+/* The query awaits nothing more. */
 void	upstream_done(struct query *);
+/* Whose answer this is, going by the port that it came to and its id; NULL: nobody's. */
+struct upstream *upstream_match(struct flow *, const uint8_t *msg, size_t len);
+/* Flows that broke are told to their queries. */
+void	upstream_settle(struct dns *);
+/* Time passes.  How many ms until the next tick is needed for the stocks; 0: none. */
+uint64_t upstream_tick(struct dns *);
+
+/* What flow.c reports.  The flow may be gone afterwards. */
+void	upstream_opened(struct flow *);
+void	upstream_writable(struct flow *);
+void	upstream_payload(struct flow *, const uint8_t *p, size_t n);
+void	upstream_broken(struct flow *, const char *why);
+
+/* ---- flow.c ---- */
+
+extern const struct sandbox_row	flow_rows[];
+extern const struct chan_handler flow_handlers[];
+
+void		 flow_init(struct dns *);
+/* Ask the dialler for one; NULL when there is no memory. */
+struct flow	*flow_open(struct dns *, const struct addr *, bool tcp);
+/* Give it back.  Nobody uses it any more. */
+void		 flow_close(struct flow *, enum close_reason);
+/* Give it back where nobody uses it and no stock has it. */
+void		 flow_release(struct flow *, enum close_reason);
+/* As send(2), more: MSG_MORE.  It has been opened. */
+ssize_t		 flow_send(struct flow *, const void *, size_t len, bool more);
+/* TCP: tell when there is room (upstream_writable). */
+bool		 flow_want_room(struct flow *);
 
 /* ---- note.c: events, and the lines of -v ---- */
 

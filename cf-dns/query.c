@@ -58,19 +58,19 @@ query_find(struct dns *dns, uint16_t id)
 }
 
 /* Random bytes cost a system call: take them for many queries at once. */
-static uint16_t
-random_id(struct dns *dns)
+uint16_t
+query_random(struct dns *dns)
 {
-	uint16_t id;
+	uint16_t r;
 
-	if (dns->nrandoms < sizeof(id)) {
+	if (dns->nrandoms < sizeof(r)) {
 		if (getrandom(dns->randoms, sizeof(dns->randoms), 0) != sizeof(dns->randoms))
 			fatal("no random bytes");
 		dns->nrandoms = sizeof(dns->randoms);
 	}
-	dns->nrandoms -= sizeof(id);
-	memcpy(&id, dns->randoms + dns->nrandoms, sizeof(id));
-	return id;
+	dns->nrandoms -= sizeof(r);
+	memcpy(&r, dns->randoms + dns->nrandoms, sizeof(r));
+	return r;
 }
 
 static struct query *
@@ -133,7 +133,7 @@ start(struct resolver *r)
 	TAILQ_INSERT_TAIL(&r->busy, q, link);
 	r->nbusy++;
 	do {
-		q->id = random_id(dns);
+		q->id = query_random(dns);
 	} while (query_find(dns, q->id) != NULL);
 	LIST_INSERT_HEAD(&dns->by_id[q->id % BUCKETS], q, by_id);
 	wire_set_id(q->msg, q->id);
@@ -147,16 +147,32 @@ admit(struct resolver *r)
 		start(r);
 }
 
-/* Before the loop sleeps: places that became free are given on. */
+/* Before the loop sleeps: what broke is told, and places that became free are given on. */
 static void
 on_admit(uv_prepare_t *h)
 {
 	struct dns *dns = h->data;
 
-	admit(&dns->listed);
-	admit(&dns->direct);
+	do {
+		upstream_settle(dns);
+		admit(&dns->listed);
+		admit(&dns->direct);
+	} while (!LIST_EMPTY(&dns->broken));
 	if (dns->listed.nwaiting + dns->direct.nwaiting == 0)
 		uv_prepare_stop(h);
+}
+
+void
+query_soon(struct dns *dns)
+{
+	uv_prepare_start(&dns->admit, on_admit);
+}
+
+static void
+tick_in(struct dns *dns, uint64_t ms)
+{
+	uv_timer_start(&dns->tick, on_tick, ms, 0);
+	dns->slow = ms > TICK_MS;
 }
 
 static void
@@ -168,11 +184,11 @@ wait_in_line(struct query *q)
 	q->deadline = uv_now(&dns->loop) + BUDGET_MS;
 	TAILQ_INSERT_TAIL(&q->via->waiting, q, link);
 	q->via->nwaiting++;
-	if (!uv_is_active((uv_handle_t *)&dns->tick))
-		uv_timer_start(&dns->tick, on_tick, TICK_MS, TICK_MS);
+	if (dns->slow || !uv_is_active((uv_handle_t *)&dns->tick))
+		tick_in(dns, TICK_MS);
 	admit(q->via);
 	if (dns->listed.nwaiting + dns->direct.nwaiting > 0)
-		uv_prepare_start(&dns->admit, on_admit);
+		query_soon(dns);
 }
 
 void
@@ -215,6 +231,7 @@ on_tick(uv_timer_t *h)
 	struct dns *dns = h->data;
 	struct resolver *const both[] = { &dns->listed, &dns->direct };
 	bool idle = true;
+	uint64_t next;
 
 	for (size_t i = 0; i < 2; i++) {
 		resolver_tick(both[i]);
@@ -222,8 +239,9 @@ on_tick(uv_timer_t *h)
 		admit(both[i]);
 		idle = idle && TAILQ_EMPTY(&both[i]->busy) && TAILQ_EMPTY(&both[i]->waiting);
 	}
-	if (idle)
-		uv_timer_stop(h);
+	next = upstream_tick(dns);
+	if (!idle || next > 0)
+		tick_in(dns, idle && next > TICK_MS ? next : TICK_MS);
 }
 
 /* ---- what resolvers say ---- */
@@ -256,7 +274,7 @@ hold(struct query *q, const struct upstream *u, const uint8_t *msg, size_t len, 
 	q->dns->held -= q->answer_len;
 	q->answer = copy;
 	q->answer_len = len;
-	q->answered_by = u->addr;
+	q->answered_by = u->flow->addr;
 	q->cut = cut;
 }
 
@@ -267,7 +285,7 @@ query_take(struct query *q, struct upstream *u, const uint8_t *msg, size_t len)
 	bool cut;
 
 	if (!wire_answers(msg, len, q->msg, &q->wire)) {
-		log_debug("%s: what came is no answer to the query", addr_str(&u->addr, addr));
+		log_debug("%s: what came is no answer to the query", addr_str(&u->flow->addr, addr));
 		return;
 	}
 	cut = !u->tcp && (msg[2] & 0x02) != 0;

@@ -3,12 +3,13 @@
  *
  * c-ares never sees a socket.  It believes to have one a server, which are slots here:
  *
- *   ares_send ──> on_send(slot) ──> upstream_ask(query, server)      a socket of its own
- *   upstream  ──> query_take    ──> resolver_answered ──> on_recv(slot)   for each query
+ *   ares_send ──> on_send(slot) ──> upstream_ask(query, server)      a port that upstream.c chose
+ *   upstream  ──> query_take    ──> resolver_answered ──> on_recv(slot)
  *
- * This is how every query gets a fresh port although c-ares 1.18 keeps one socket a
- * server, how one query's broken socket is no other's error, and why no channel
- * has to be made behind the seal, where c-ares could not read /dev/urandom.
+ * This is how queries get fresh ports although c-ares 1.18 keeps one socket a server, how a
+ * broken socket is an error of its own queries only, and why no channel has to be made
+ * behind the seal, where c-ares could not read /dev/urandom.  In a flood c-ares takes a
+ * fifteenth of this process's time; the rest is sending, receiving and the channel.
  *
  * What goes through it is the head of each message (header and question), by which it
  * tells queries apart and answers from lies.  The rest it would not keep: answers above

@@ -1,181 +1,232 @@
 /*
- * upstream.c - sockets to resolvers, which the dialler makes and hands over.
+ * upstream.c - a query at its resolvers: from which port, and whose answer that is.
  *
- * This process has no network: it asks for a connected socket with OPEN and gets it with
- * OPENED, or gets OPENED without one and moves the payload in DATA frames (the dialler
- * is behind a plain pipe).  Each flow is for one query and one resolver, over UDP or TCP:
+ *   upstream_ask ─┬─ UDP: a port of the resolver's stock ─┬─> sent ─> upstream_match ─> query_take
+ *                 └─ TCP: a flow of its own ──────────────┘            (its id, at its port)
  *
- *   upstream_ask ─ OPEN ─> OPENING ─ OPENED ─┬─ with a descriptor ──> SOCKET ─┐
- *                             │              └─ without ────────────> FRAMES ─┤
- *                             └─ REFUSED ─> FAILED <──── error, end of file ──┘
+ * On the other side is a resolver, or who pretends to be one.  An answer is taken only on
+ * the port that the query left from, with the id that it left with, while it waits; and only if it
+ * repeats the question byte for byte (wire_answers).  How ports are chosen is told in stock.h.
  *
- *   upstream_done: CLOSE for each that was OPENING, SOCKET or FRAMES.
+ * An error of a socket (ICMP: nobody listens there) is of the resolver and not of one
+ * query, so it ends the port and each query on it goes to its next resolver.  send(2) may
+ * tell of an error of an earlier query's: the query that meets it takes another port, and
+ * the others are told later, as c-ares cannot be called from within its own call.
  *
- * On the other side of a socket is a resolver, or who pretends to be one: what comes is
- * bounded here and judged by query_take().  All sockets are behind one epoll
- * descriptor, so that watching one is one system call; flow numbers and not pointers
- * go into it, as a flow may be gone before its event is looked at.
+ * What must stay true: after query_take() or query_refused() nothing is touched that
+ * was not looked up again: any query may be gone, and any flow.
  *
- * What must stay true: after query_take() or query_refused() the flow is not touched.
- *
- * Deliberately not done: several queries a connection (RFC 7766 6.2.1.1); the queries of
- * the tree should not be told apart by who shares a port.
+ * Deliberately not done: several queries a connection (RFC 7766 6.2.1.1).
  *
  * SPDX-License-Identifier: MIT
  */
-#include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "dns.h"
 #include "log.h"
 
-#define EVENTS		64
-#define MESSAGE_MAX	65535
-#define CREDIT_STEP	65536u		/* WINDOW is sent when this much was taken */
-
-const struct sandbox_row upstream_rows[] = {
-	ALLOW_NULL(sendto, 4,	"queries to resolvers, and only on connected sockets"),
-	ALLOW_NULL(recvfrom, 4,	"answers from resolvers"),
-	{ 0 }
-};
-
-static uint8_t	datagram[MESSAGE_MAX + 1];
-
-static void	on_ready(uv_poll_t *, int, int);
-
 void
 upstream_init(struct dns *dns)
 {
-	int rc;
-
-	if ((dns->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1)
-		fatal("cannot make an epoll descriptor");
-	if ((rc = uv_poll_init(&dns->loop, &dns->poll, dns->epoll_fd)) != 0 ||
-	    (rc = uv_poll_start(&dns->poll, UV_READABLE, on_ready)) != 0)
-		fatalx("cannot watch resolvers: %s", uv_strerror(rc));
-	dns->poll.data = dns;
-	for (size_t i = 0; i < BUCKETS; i++)
-		LIST_INIT(&dns->by_flow[i]);
+	LIST_INIT(&dns->broken);
+	for (size_t i = 0; i < dns->nresolvers; i++)
+		stock_init(&dns->stocks[i], &dns->resolvers[i]);
+	dns->nstocks = dns->nresolvers;
 }
 
-static struct upstream *
-find(struct dns *dns, uint64_t flow)
-{
-	struct upstream *u;
+/* ---- ports ---- */
 
-	LIST_FOREACH(u, &dns->by_flow[flow % BUCKETS], by_flow)
-		if (u->flow == flow)
-			return u;
-	return NULL;
+static struct flow *
+flow_of(struct port *p)
+{
+	return (struct flow *)((char *)p - offsetof(struct flow, port));
+}
+
+/* Of a server that only the tree named there may be none: its queries get a flow each. */
+static struct stock *
+stock_of(struct dns *dns, const struct addr *server)
+{
+	struct stock *empty = NULL;
+
+	for (size_t i = 0; i < dns->nstocks; i++) {
+		if (addr_equal(&dns->stocks[i].server, server))
+			return &dns->stocks[i];
+		if (i >= dns->nresolvers && stock_size(&dns->stocks[i]) == 0)
+			empty = &dns->stocks[i];
+	}
+	if (empty == NULL && dns->nstocks < STOCKS_MAX)
+		empty = &dns->stocks[dns->nstocks++];
+	if (empty != NULL)
+		stock_init(empty, server);
+	return empty;
 }
 
 static void
-open_send(struct dns *dns, const struct upstream *u)
+port_drop(struct port *p, enum close_reason reason)
 {
-	uint8_t body[MSG_OPEN_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-
-	msg_open_put(&w, &(struct msg_open){
-	    .proto = u->tcp ? IPPROTO_TCP : IPPROTO_UDP,
-	    .src = { .family = u->addr.family }, .dst = u->addr });
-	chan_send(dns->dial, MSG_OPEN, u->flow, body, sizeof(body), NULL, 0, -1);
+	stock_drop(p);
+	flow_release(flow_of(p), reason);
 }
 
-static void
-close_send(struct dns *dns, const struct upstream *u, enum close_reason reason)
+static bool
+port_make(struct dns *dns, struct stock *s)
 {
-	uint8_t body[MSG_CLOSE_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-	struct msg_close m = u->totals;
+	struct port *old = stock_excess(s);
+	struct flow *f;
 
-	m.reason = reason;
-	msg_close_put(&w, &m);
-	chan_send(dns->dial, MSG_CLOSE, u->flow, body, sizeof(body), NULL, 0, -1);
+	if (old != NULL)
+		port_drop(old, CLOSE_EOF);
+	if ((f = flow_open(dns, &s->server, false)) == NULL)
+		return false;
+	stock_add(s, &f->port);
+	return true;
 }
 
-/* The socket goes and the dialler is told; what is left only remembers that it failed. */
-static void
-shut(struct upstream *u, enum close_reason reason)
+static struct flow *
+port_take(struct dns *dns, const struct addr *server)
 {
+	struct stock *s = stock_of(dns, server);
+	uint64_t now = uv_now(&dns->loop);
+	struct port *p;
+
+	if (s == NULL)
+		return flow_open(dns, server, false);
+	p = stock_take(s, query_random(dns), now);
+	if (p == NULL && port_make(dns, s))
+		p = stock_take(s, 0, now);
+	return p != NULL ? flow_of(p) : NULL;
+}
+
+/* Once a query has left: what is made for the next ones is no delay to it. */
+static void
+refill(struct dns *dns, struct stock *s)
+{
+	for (size_t n = s != NULL ? stock_refill(s) : 0; n > 0; n--)
+		if (!port_make(dns, s))
+			return;
+}
+
+uint64_t
+upstream_tick(struct dns *dns)
+{
+	uint64_t now = uv_now(&dns->loop), next = 0, left;
+	struct stock *s;
+	struct port *p;
+
+	for (size_t i = 0; i < dns->nstocks; i++) {
+		s = &dns->stocks[i];
+		if (!stock_tick(s, now))
+			refill(dns, s);
+		else
+			while ((p = stock_any(s)) != NULL)
+				port_drop(p, CLOSE_IDLE);
+		left = s->last + STOCK_IDLE_MS - now;
+		if (stock_size(s) > 0 && (next == 0 || left < next))
+			next = left;
+	}
+	return next;
+}
+
+/* ---- queries and their flows ---- */
+
+static struct addr
+server_addr(const struct query *q, size_t server)
+{
+	return q->via == &q->dns->listed ? q->dns->resolvers[server] : q->asked.server;
+}
+
+static bool
+attach(struct upstream *u)
+{
+	struct addr addr = server_addr(u->query, u->server);
 	struct dns *dns = u->query->dns;
 
-	if (u->fd != -1) {
-		/* The dialler may hold the socket too: closing it would not unwatch it. */
-		epoll_ctl(dns->epoll_fd, EPOLL_CTL_DEL, u->fd, NULL);
-		close(u->fd);
-		u->fd = -1;
-	}
-	if (u->state == UP_OPENING)
-		close_send(dns, u, CLOSE_CANCEL);
-	else if (u->state != UP_FAILED)
-		close_send(dns, u, reason);
-	u->state = UP_FAILED;
+	u->flow = u->tcp ? flow_open(dns, &addr, true) : port_take(dns, &addr);
+	if (u->flow == NULL)
+		return false;
+	LIST_INSERT_HEAD(&u->flow->users, u, by_flow);
+	return true;
+}
+
+static struct flow *
+detach(struct upstream *u)
+{
+	struct flow *f = u->flow;
+
+	if (f != NULL || u->failing)
+		LIST_REMOVE(u, by_flow);
+	u->failing = false;
+	u->flow = NULL;
+	return f;
+}
+
+/* What comes for it from now on is nobody's. */
+static void
+release(struct upstream *u)
+{
+	struct flow *f = detach(u);
+
+	if (f != NULL)
+		flow_release(f, f->totals.down_packets > 0 ? CLOSE_EOF : CLOSE_IDLE);
 }
 
 void
 upstream_done(struct query *q)
 {
-	struct upstream *u, *next;
+	struct upstream *u;
 
-	for (u = LIST_FIRST(&q->upstreams); u != NULL; u = next) {
-		next = LIST_NEXT(u, link);
-		shut(u, u->totals.down_packets > 0 ? CLOSE_EOF : CLOSE_IDLE);
+	while ((u = LIST_FIRST(&q->upstreams)) != NULL) {
 		LIST_REMOVE(u, link);
-		LIST_REMOVE(u, by_flow);
+		release(u);
 		q->dns->held -= u->in_size;
 		free(u->in);
 		free(u);
 	}
 }
 
-static void
-fail(struct upstream *u, const char *why)
+void
+upstream_broken(struct flow *f, const char *why)
 {
+	struct upstreams failing = LIST_HEAD_INITIALIZER(failing);
 	char addr[ADDR_STRLEN];
+	struct upstream *u;
 
-	log_debug("resolver %s (%s): %s", addr_str(&u->addr, addr), u->tcp ? "tcp" : "udp", why);
-	shut(u, CLOSE_PEER);
-	query_refused(u->query, u);
+	log_debug("resolver %s (%s): %s", addr_str(&f->addr, addr), f->tcp ? "tcp" : "udp", why);
+	while ((u = LIST_FIRST(&f->users)) != NULL) {
+		detach(u);
+		LIST_INSERT_HEAD(&failing, u, by_flow);
+		u->failing = true;
+	}
+	flow_close(f, CLOSE_PEER);
+	while ((u = LIST_FIRST(&failing)) != NULL) {
+		detach(u);
+		query_refused(u->query, u);
+	}
 }
 
-/* op: EPOLL_CTL_ADD or _MOD. */
-static bool
-watch(struct upstream *u, int op, uint32_t events)
+static void
+break_later(struct flow *f, int err)
 {
-	struct epoll_event ev = { .events = events, .data.u64 = u->flow };
+	stock_drop(&f->port);
+	if (f->broken != 0)
+		return;
+	f->broken = err;
+	LIST_INSERT_HEAD(&f->dns->broken, f, link);
+	query_soon(f->dns);
+}
 
-	return epoll_ctl(u->query->dns->epoll_fd, op, u->fd, &ev) == 0;
+void
+upstream_settle(struct dns *dns)
+{
+	struct flow *f;
+
+	while ((f = LIST_FIRST(&dns->broken)) != NULL)
+		upstream_broken(f, strerror(f->broken));
 }
 
 /* ---- out ---- */
-
-static void
-up_count(struct upstream *u, size_t bytes)
-{
-	u->totals.up_bytes += bytes;
-	u->totals.up_packets++;
-}
-
-static void
-data_send(struct upstream *u, const uint8_t *head, size_t headlen)
-{
-	const struct query *q = u->query;
-	size_t len = headlen + q->len;
-
-	if (len > u->out_credit)
-		return;
-	u->out_credit -= (uint32_t)len;
-	if (headlen > 0)
-		chan_send(q->dns->dial, MSG_DATA, u->flow, NULL, 0, head, headlen, -1);
-	chan_send(q->dns->dial, MSG_DATA, u->flow, NULL, 0, q->msg, q->len, -1);
-	up_count(u, len);
-}
 
 /* Length and query, as much as the socket takes; the rest when it is writable. */
 static bool
@@ -187,15 +238,11 @@ tcp_send(struct upstream *u)
 
 	while (u->sent < q->len + 2) {
 		/* The two must not leave as two segments: RFC 7766 8. */
-		n = u->sent < 2 ?
-		    send(u->fd, head + u->sent, 2 - u->sent, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) :
-		    send(u->fd, q->msg + (u->sent - 2), q->len - (u->sent - 2),
-			MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = u->sent < 2 ? flow_send(u->flow, head + u->sent, 2 - u->sent, true) :
+		    flow_send(u->flow, q->msg + (u->sent - 2), q->len - (u->sent - 2), false);
 		if (n < 0)
-			return (errno == EAGAIN || errno == EINTR) &&
-			    watch(u, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+			return (errno == EAGAIN || errno == EINTR) && flow_want_room(u->flow);
 		u->sent += (size_t)n;
-		up_count(u, (size_t)n);
 	}
 	return true;
 }
@@ -205,58 +252,70 @@ static bool
 query_send(struct upstream *u)
 {
 	const struct query *q = u->query;
-	uint8_t head[2] = { (uint8_t)(q->len >> 8), (uint8_t)q->len };
 
-	if (u->state == UP_FRAMES) {
-		if (!u->tcp || u->sent == 0)
-			data_send(u, head, u->tcp ? 2 : 0);
-		u->sent = q->len + 2;
+	if (u->flow->state == FLOW_OPENING)
 		return true;
-	}
 	if (u->tcp)
 		return tcp_send(u);
-	if (send(u->fd, q->msg, q->len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
-	up_count(u, q->len);
+	return flow_send(u->flow, q->msg, q->len, false) >= 0 ||
+	    errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
+}
+
+/* The query is sent, from another port where the error may be an earlier query's. */
+static bool
+ask(struct upstream *u)
+{
+	struct flow *f;
+	bool shared;
+
+	while (!query_send(u)) {
+		int err = errno;
+
+		f = detach(u);
+		shared = f->port.uses > 1;
+		break_later(f, err);
+		if (!shared || !attach(u))
+			return false;
+	}
+	if (!u->tcp && u->flow->state != FLOW_OPENING)
+		refill(u->query->dns, u->flow->port.stock);
 	return true;
 }
 
 /* TCP takes over: what still comes over UDP does not matter any more. */
 static void
-udp_shut(struct query *q, size_t server)
+udp_release(struct query *q, size_t server)
 {
 	struct upstream *u;
 
 	LIST_FOREACH(u, &q->upstreams, link)
 		if (u->server == server && !u->tcp)
-			shut(u, CLOSE_EOF);
+			release(u);
 }
 
 static struct upstream *
 upstream_new(struct query *q, size_t server, bool tcp)
 {
-	struct dns *dns = q->dns;
 	struct upstream *u = calloc(1, sizeof(*u));
 
 	if (u == NULL)
 		return NULL;
 	u->query = q;
 	u->server = server;
-	u->addr = q->via == &dns->listed ? dns->resolvers[server] : q->asked.server;
 	u->tcp = tcp;
-	u->fd = -1;
-	u->flow = ++dns->last_flow;
+	if (!attach(u)) {
+		free(u);
+		return NULL;
+	}
 	if (tcp)
-		udp_shut(q, server);
+		udp_release(q, server);
 	LIST_INSERT_HEAD(&q->upstreams, u, link);
-	LIST_INSERT_HEAD(&dns->by_flow[u->flow % BUCKETS], u, by_flow);
-	open_send(dns, u);
 	return u;
 }
 
-/* The flow to this server that is to be used: the TCP one, once there is one. */
+/* What this server was asked with and is to be asked with again: TCP, once there was need. */
 static struct upstream *
-flow_of(struct query *q, size_t server, bool tcp)
+upstream_at(struct query *q, size_t server, bool tcp)
 {
 	struct upstream *u, *found = NULL;
 
@@ -270,16 +329,35 @@ flow_of(struct query *q, size_t server, bool tcp)
 bool
 upstream_ask(struct query *q, size_t server, bool tcp)
 {
-	struct upstream *u = flow_of(q, server, tcp);
+	struct upstream *u = upstream_at(q, server, tcp);
 
 	if (u == NULL)
-		return upstream_new(q, server, tcp) != NULL;
-	if (u->state == UP_FAILED)
-		return false;
-	if (u->state == UP_OPENING || query_send(u))
-		return true;
-	shut(u, CLOSE_PEER);
-	return false;
+		u = upstream_new(q, server, tcp);
+	return u != NULL && u->flow != NULL && ask(u);
+}
+
+void
+upstream_opened(struct flow *f)
+{
+	struct upstream *u;
+
+	stock_ready(&f->port);
+	LIST_FOREACH(u, &f->users, by_flow)
+		if (!query_send(u)) {
+			upstream_broken(f, strerror(errno));
+			return;
+		}
+	if (!LIST_EMPTY(&f->users))
+		refill(f->dns, f->port.stock);
+}
+
+void
+upstream_writable(struct flow *f)
+{
+	struct upstream *u = LIST_FIRST(&f->users);
+
+	if (u != NULL && u->tcp && !tcp_send(u))
+		upstream_broken(f, strerror(errno));
 }
 
 /* ---- in ---- */
@@ -307,11 +385,11 @@ tcp_take(struct upstream *u, const uint8_t *p, size_t n)
 	if (u->got < 2 || (n == 0 && want > 0))
 		return;
 	if (want < WIRE_HEADER_LEN) {
-		fail(u, "an answer shorter than a header");
+		upstream_broken(u->flow, "an answer shorter than a header");
 		return;
 	}
 	if (!in_alloc(u, want)) {
-		fail(u, "no memory for its answer");
+		upstream_broken(u->flow, "no memory for its answer");
 		return;
 	}
 	take = want + 2 - u->got < n ? want + 2 - u->got : n;
@@ -321,175 +399,30 @@ tcp_take(struct upstream *u, const uint8_t *p, size_t n)
 		query_take(u->query, u, u->in, want);
 }
 
-static void
-payload_take(struct upstream *u, const uint8_t *p, size_t n)
+struct upstream *
+upstream_match(struct flow *f, const uint8_t *msg, size_t len)
 {
-	u->totals.down_bytes += n;
-	u->totals.down_packets++;
-	if (u->tcp)
+	struct upstream *u;
+	struct query *q;
+
+	if (len < WIRE_HEADER_LEN || (q = query_find(f->dns, wire_id(msg))) == NULL)
+		return NULL;
+	LIST_FOREACH(u, &q->upstreams, link)
+		if (u->flow == f)
+			return u;
+	return NULL;
+}
+
+void
+upstream_payload(struct flow *f, const uint8_t *p, size_t n)
+{
+	struct upstream *u = f->tcp ? LIST_FIRST(&f->users) : upstream_match(f, p, n);
+	char addr[ADDR_STRLEN];
+
+	if (u == NULL)
+		log_debug("%s: an answer that nobody waits for", addr_str(&f->addr, addr));
+	else if (f->tcp)
 		tcp_take(u, p, n);
 	else
 		query_take(u->query, u, p, n);
 }
-
-static void
-socket_read(struct upstream *u)
-{
-	ssize_t n = recv(u->fd, datagram, sizeof(datagram), MSG_DONTWAIT);
-
-	if (n > 0)
-		payload_take(u, datagram, (size_t)n);
-	else if (n < 0 && errno != EAGAIN && errno != EINTR)
-		fail(u, strerror(errno));
-	else if (n == 0 && u->tcp)
-		fail(u, "it closed the connection");
-}
-
-static void
-on_ready(uv_poll_t *h, int status, int events)
-{
-	struct dns *dns = h->data;
-	struct epoll_event ev[EVENTS];
-	struct upstream *u;
-	int n = epoll_wait(dns->epoll_fd, ev, EVENTS, 0);
-
-	(void)status, (void)events;
-	for (int i = 0; i < n; i++) {
-		if ((u = find(dns, ev[i].data.u64)) == NULL || u->state != UP_SOCKET)
-			continue;
-		if ((ev[i].events & EPOLLOUT) &&
-		    (!watch(u, EPOLL_CTL_MOD, EPOLLIN) || !tcp_send(u)))
-			fail(u, strerror(errno));
-		else if (ev[i].events & ~(uint32_t)EPOLLOUT)
-			socket_read(u);
-	}
-}
-
-/* ---- what the dialler says; of flows that are gone it may say what it likes ---- */
-
-static void
-on_opened(struct chan *c, const struct frame *f, int fd)
-{
-	struct upstream *u = find(chan_arg(c), f->flow);
-	struct rd r = rd_over(f->body, f->len);
-	struct msg_opened m;
-	const char *why = NULL;
-
-	if (!msg_opened_get(&r, &m))
-		why = "bad OPENED";
-	else if ((fd != -1) != ((chan_caps(c) & MSG_CAP_FD) != 0))
-		why = fd != -1 ? "unexpected descriptor" : "OPENED without its descriptor";
-	else if (u != NULL && u->state != UP_OPENING && u->state != UP_FAILED)
-		why = "OPENED twice";
-	if (why != NULL)
-		chan_fail(c, why);
-	if (why != NULL || u == NULL || u->state != UP_OPENING) {
-		if (fd != -1)
-			close(fd);
-		return;
-	}
-	u->fd = fd;
-	u->state = fd != -1 ? UP_SOCKET : UP_FRAMES;
-	u->out_credit = u->in_credit = MSG_WINDOW_INITIAL;
-	if ((fd != -1 && !watch(u, EPOLL_CTL_ADD, EPOLLIN)) || !query_send(u))
-		fail(u, strerror(errno));
-}
-
-static void
-on_refused(struct chan *c, const struct frame *f, int fd)
-{
-	struct upstream *u = find(chan_arg(c), f->flow);
-	struct rd r = rd_over(f->body, f->len);
-	struct msg_refused m;
-
-	(void)fd;
-	if (!msg_refused_get(&r, &m)) {
-		chan_fail(c, "bad REFUSED");
-	} else if (u != NULL && u->state == UP_OPENING) {
-		u->state = UP_FAILED;		/* the flow is gone: no CLOSE */
-		fail(u, m.why == REFUSED_POLICY ? "refused by policy" :
-		    m.why == REFUSED_LIMIT ? "refused: too many flows" : strerror((int)m.err));
-	}
-}
-
-static struct upstream *
-framed(struct chan *c, const struct frame *f)
-{
-	struct upstream *u = find(chan_arg(c), f->flow);
-
-	if (u != NULL && (u->state == UP_SOCKET || u->state == UP_OPENING))
-		chan_fail(c, "payload of a flow that has none in frames");
-	return u != NULL && u->state == UP_FRAMES ? u : NULL;
-}
-
-static void
-on_data(struct chan *c, const struct frame *f, int fd)
-{
-	struct upstream *u = framed(c, f);
-	uint8_t body[MSG_WINDOW_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-	uint32_t taken;
-
-	(void)fd;
-	if (u == NULL)
-		return;
-	if (f->len > u->in_credit) {
-		if (u->tcp)
-			chan_fail(c, "DATA beyond its credit");
-		return;
-	}
-	u->in_credit -= f->len;
-	taken = MSG_WINDOW_INITIAL - u->in_credit;
-	if (taken >= CREDIT_STEP) {
-		u->in_credit = MSG_WINDOW_INITIAL;
-		wr_le32(&w, taken);
-		chan_send(c, MSG_WINDOW, f->flow, body, sizeof(body), NULL, 0, -1);
-	}
-	if (f->len > 0)
-		payload_take(u, f->body, f->len);
-}
-
-static void
-on_window(struct chan *c, const struct frame *f, int fd)
-{
-	struct upstream *u = framed(c, f);
-	struct rd r = rd_over(f->body, f->len);
-	uint32_t more = rd_le32(&r);
-
-	(void)fd;
-	if (u != NULL)
-		u->out_credit = more > UINT32_MAX - u->out_credit ? UINT32_MAX :
-		    u->out_credit + more;
-}
-
-static void
-on_eof(struct chan *c, const struct frame *f, int fd)
-{
-	struct upstream *u = framed(c, f);
-
-	(void)fd;
-	if (u != NULL)
-		fail(u, "it closed the connection");
-}
-
-static void
-on_reset(struct chan *c, const struct frame *f, int fd)
-{
-	struct upstream *u = framed(c, f);
-	struct rd r = rd_over(f->body, f->len);
-
-	(void)fd;
-	if (u != NULL)
-		fail(u, strerror((int)rd_le32(&r)));
-}
-
-/* What the dialler may say; anything else ends the process. */
-const struct chan_handler upstream_handlers[] = {
-	{ MSG_OPENED,	on_opened },
-	{ MSG_REFUSED,	on_refused },
-	{ MSG_DATA,	on_data },
-	{ MSG_WINDOW,	on_window },
-	{ MSG_EOF,	on_eof },
-	{ MSG_RESET,	on_reset },
-	{ 0, NULL }
-};

@@ -224,20 +224,16 @@ wire_answers(const uint8_t *answer, size_t len, const uint8_t *msg, const struct
 {
 	struct rd r = rd_over(answer, len);
 	struct header h = header_read(&r);
-	uint8_t ours[WIRE_NAME_MAX], theirs[WIRE_NAME_MAX];
-	size_t at_ours = WIRE_HEADER_LEN, at = WIRE_HEADER_LEN, n;
 
 	if (r.bad || h.id != wire_id(msg) || (h.flags & QR) == 0 ||
 	    (h.flags & OPCODE) >> 11 != q->opcode)
 		return false;
 	if (h.count[0] != q->question)
 		return bare_error(&h);
-	if (!q->question)
-		return true;
-	n = name_read(answer, len, &at, theirs);
-	return n != 0 && len - at >= 4 &&
-	    n == name_read(msg, q->head_len, &at_ours, ours) &&
-	    memcmp(ours, theirs, n) == 0 && memcmp(msg + at_ours, answer + at, 4) == 0;
+	/* Letter case as well: it may be part of what a forger has to guess. */
+	return len >= q->head_len &&
+	    memcmp(msg + WIRE_HEADER_LEN, answer + WIRE_HEADER_LEN,
+	    (size_t)q->head_len - WIRE_HEADER_LEN) == 0;
 }
 
 static void

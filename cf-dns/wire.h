@@ -54,7 +54,7 @@ const char	*wire_query(const uint8_t *msg, size_t len, struct wire_query *out);
 size_t		 wire_reply(uint8_t *out, const uint8_t *msg, const struct wire_query *,
 		    enum wire_rcode);
 
-/* Does `answer` answer this query: id, opcode and question the same, letter case aside? */
+/* Does `answer` answer this query: id, opcode and question the same to the last bit? */
 bool		 wire_answers(const uint8_t *answer, size_t len, const uint8_t *msg,
 		    const struct wire_query *);
 

@@ -92,6 +92,24 @@ two_hundred_queries_at_once() {
 }
 it two_hundred_queries_at_once
 
+# Who forges answers has to guess both (RFC 5452).
+each_query_has_a_port_and_an_id_of_its_own() {
+	only_cf
+	serve /usr/bin/python3 "$T/resolver.py" 203.0.113.20 5454 "$T/asked"
+	until_true 20 grep -qs ready "$T/asked" || failed "the name server does not start"
+	# shellcheck disable=SC2016
+	cf -d 203.0.113.20:5454 -- sh -c '
+		for i in $(seq 50); do dig +short +tries=1 n$i.test A; done
+		seq 50 | xargs -P 8 -I{} dig +short +tries=1 m{}.test A' >out
+	same answers "$(grep -c '^203.0.113.20$' out)" 100
+	same queries "$(grep -cv ready "$T/asked")" 100
+	same "ports of the first" "$(sed -n 2,51p "$T/asked" | cut -d" " -f1 | sort -u | wc -l)" 50
+	# The kernel may give a port again, and chance an id.
+	[ "$(sed 1d "$T/asked" | cut -d" " -f1 | sort -u | wc -l)" -ge 90 ] || failed "ports repeat"
+	[ "$(sed 1d "$T/asked" | cut -d" " -f2 | sort -u | wc -l)" -ge 98 ] || failed "ids repeat"
+}
+it each_query_has_a_port_and_an_id_of_its_own
+
 # ---- -d ----
 
 d_names_the_server() {	# SERVER

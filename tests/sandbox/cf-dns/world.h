@@ -37,7 +37,8 @@
 /* What a resolver does with a query over UDP; over TCP it answers with `size` bytes. */
 enum manner {
 	ANSWERS_AT_ONCE, STAYS_SILENT, SAYS_SERVFAIL, SAYS_NXDOMAIN, CUTS, CUTS_BUT_NO_TCP,
-	LIES_FIRST, ONLY_LIES, ERROR_WITHOUT_QUESTION, SENDS_EMPTY_FIRST
+	LIES_FIRST, ONLY_LIES, ERROR_WITHOUT_QUESTION, SENDS_EMPTY_FIRST,
+	LIES_TO_THE_FIRST_PORT, ANSWERS_TWICE
 };
 
 struct conn {
@@ -54,6 +55,8 @@ struct fake {
 	unsigned	nudp, ntcp;	/* queries that came */
 	uint16_t	ids[8];		/* of the first of them, */
 	uint16_t	ports[8];	/* from which port */
+	uint8_t		from[65536];	/* 1: a query came from this port */
+	unsigned	nports;		/* how many such */
 	size_t		last_len;
 	struct conn	conns[CONNS];
 };
@@ -209,7 +212,9 @@ fake_udp(struct fake *f)
 	uint8_t q[65536], a[65536];
 	struct sockaddr_storage from;
 	socklen_t fromlen = sizeof(from);
-	struct addr asker;
+	struct sockaddr_storage to;
+	struct addr asker, first;
+	socklen_t firstlen;
 	size_t len;
 	ssize_t n = recvfrom(f->udp, q, sizeof(q), 0, (struct sockaddr *)&from, &fromlen);
 
@@ -221,8 +226,13 @@ fake_udp(struct fake *f)
 		f->ports[f->nudp] = asker.port;
 	}
 	f->nudp++;
+	f->nports += f->from[asker.port] == 0;
+	f->from[asker.port] = 1;
 	f->last_len = (size_t)n;
 	len = answer_make(a, q, (size_t)n, f->size);
+	first = asker;
+	first.port = f->ports[0];
+	firstlen = addr_to_sockaddr(&first, &to);
 #define SAY(bytes, count) sendto(f->udp, (bytes), (count), 0, (struct sockaddr *)&from, fromlen)
 	switch (f->manner) {
 	case STAYS_SILENT:
@@ -244,7 +254,9 @@ fake_udp(struct fake *f)
 		SAY(a, len);
 		a[0] ^= 1, a[13] ^= 1;			/* another name */
 		SAY(a, len);
-		a[13] ^= 1, a[2] ^= 0x80;		/* a query */
+		a[13] ^= 0x21;				/* another letter case */
+		SAY(a, len);
+		a[13] ^= 0x20, a[2] ^= 0x80;		/* a query */
 		SAY(a, len);
 		a[2] ^= 0x80;
 		SAY(a, 11);				/* half a header */
@@ -257,6 +269,14 @@ fake_udp(struct fake *f)
 		break;
 	case SENDS_EMPTY_FIRST:
 		SAY(a, 0);
+		break;
+	case LIES_TO_THE_FIRST_PORT:		/* all is right but the port; another address */
+		a[len - 1] ^= 1;
+		sendto(f->udp, a, len, 0, (struct sockaddr *)&to, firstlen);
+		a[len - 1] ^= 1;
+		break;
+	case ANSWERS_TWICE:
+		SAY(a, len);
 		break;
 	default:
 		break;
@@ -569,6 +589,18 @@ world_turn(struct world *w, int timeout)
 		w->dial_end = chan_read(w->dial);
 	chan_flush(w->stack);
 	chan_flush(w->dial);
+}
+
+/* Flows that are open at the dialler: TCP, or UDP. */
+__attribute__((unused))
+static unsigned
+flows_open(const struct world *w, bool tcp)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < w->ndials; i++)
+		n += w->dials[i].open && w->dials[i].tcp == tcp;
+	return n;
 }
 
 /* Let things happen until there are so many answers; false when it takes too long. */

@@ -147,7 +147,8 @@ START_TEST(only_the_answer_to_the_question_answers_it)
 {
 	static const struct { const uint8_t *msg; size_t len; bool ok; } t[] = {
 		{ LIT(REPLY WWW A_IN REPLY_A), true },
-		{ LIT(REPLY "\3www\7EXAMPLE\4test\0" A_IN REPLY_A), true },
+		{ LIT(REPLY "\3www\7EXAMPLE\4test\0" A_IN REPLY_A), false },	/* letter case */
+		{ LIT(REPLY "\3www\7example\4test\0" A_IN REPLY_A), false },
 		{ LIT(REPLY WWW A_IN), true },		/* what follows is for who reads it */
 		{ LIT("\x12\x35\x81\x80\0\1\0\0\0\0\0\0" WWW A_IN), false },
 		{ LIT(QUERY WWW A_IN), false },
