@@ -32,10 +32,10 @@ LIBS.cf-dns      := libuv libcares libseccomp jansson
 LIBS.cf-proxy    := libuv libseccomp jansson
 LIBS.cf-capture  := libuv libseccomp
 LIBS.cf-doctor   := libseccomp jansson
-LIBS.shared      := libuv libseccomp jansson
+LIBS.shared      := libuv libseccomp jansson libidn2
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
-	libjansson-dev libmnl-dev check
+	libjansson-dev libmnl-dev libidn2-dev check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
