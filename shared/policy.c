@@ -1,9 +1,7 @@
 /*
  * policy.c - see policy.h.
  *
- * The built-in rules: destinations that mean something else outside than they mean
- * inside, so that no option could make them right.  Loopback outside is the host's own;
- * link-local and multicast belong to a link that the tree is not on.
+ * The rows of known.c that are refused always.  They are few: a scan is enough.
  *
  * Pure.
  *
@@ -16,27 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
-
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-
-static const struct {
-	const char	*net;
-	unsigned	 bits;
-	const char	*reason_code;
-	const char	*what;
-} builtin[] = {
-	{ "0.0.0.0",	   8, "unspecified", "an unspecified address" },	/* RFC 6890 2.2.2 */
-	{ "::",		 128, "unspecified", "the unspecified address" },	/* RFC 4291 2.5.2 */
-	{ "127.0.0.0",	   8, "loopback",    "a loopback address" },		/* RFC 1122 3.2.1.3 */
-	{ "::1",	 128, "loopback",    "the loopback address" },		/* RFC 4291 2.5.3 */
-	{ "224.0.0.0",	   4, "multicast",   "a multicast address" },		/* RFC 5771 */
-	{ "ff00::",	   8, "multicast",   "a multicast address" },		/* RFC 4291 2.7 */
-	{ "255.255.255.255", 32, "broadcast", "the broadcast address" },	/* RFC 919 7 */
-	{ "fe80::",	  10, "link_local",  "a link-local address" },		/* RFC 4291 2.5.6 */
-	{ INSIDE_PREFIX4, INSIDE_PREFIX4_LEN, "inside", "the tree's own network" },
-	{ INSIDE_PREFIX6, INSIDE_PREFIX6_LEN, "inside", "the tree's own network" },
-};
+#include "forms.h"
+#include "known.h"
 
 struct rule {
 	struct addr	 net;
@@ -46,27 +25,33 @@ struct rule {
 };
 
 struct policy {
-	struct rule	 never[COUNT(builtin)];
+	size_t		 n;
+	struct rule	 never[];
 };
+
+static void
+rule_make(struct rule *rule, const struct known *row)
+{
+	bool ok = addr_parse(row->net, 0, &rule->net);
+
+	assert(ok);
+	(void)ok;
+	rule->bits = row->bits;
+	rule->reason_code = row->code;
+	rule->what = row->what;
+	snprintf(rule->cidr, sizeof(rule->cidr), "%s/%u", row->net, rule->bits);
+}
 
 struct policy *
 policy_new(void)
 {
-	struct policy *p = calloc(1, sizeof(*p));
+	struct policy *p = calloc(1, sizeof(*p) + known_nrows * sizeof(struct rule));
 
 	if (p == NULL)
 		return NULL;
-	for (size_t i = 0; i < COUNT(builtin); i++) {
-		struct rule *rule = &p->never[i];
-		bool ok = addr_parse(builtin[i].net, 0, &rule->net);
-
-		assert(ok);
-		(void)ok;
-		rule->bits = builtin[i].bits;
-		rule->reason_code = builtin[i].reason_code;
-		rule->what = builtin[i].what;
-		snprintf(rule->cidr, sizeof(rule->cidr), "%s/%u", builtin[i].net, rule->bits);
-	}
+	for (size_t i = 0; i < known_nrows; i++)
+		if (known_rows[i].group == KNOWN_NEVER)
+			rule_make(&p->never[p->n++], &known_rows[i]);
 	return p;
 }
 
@@ -90,7 +75,7 @@ rule_covers(const struct rule *rule, const struct addr *a)
 static const struct rule *
 rule_find(const struct policy *p, const struct addr *a)
 {
-	for (size_t i = 0; i < COUNT(p->never); i++)
+	for (size_t i = 0; i < p->n; i++)
 		if (rule_covers(&p->never[i], a))
 			return &p->never[i];
 	return NULL;
@@ -99,12 +84,13 @@ rule_find(const struct policy *p, const struct addr *a)
 bool
 policy_judge(const struct policy *p, const struct addr *dst, struct policy_verdict *out)
 {
-	struct addr real = addr_canonical(dst);
-	const struct rule *rule = rule_find(p, dst);
+	const struct rule *rule = NULL;
+	struct addr forms[FORMS_MAX];
+	size_t n = forms_of(dst, forms);
 	char ip[ADDR_STRLEN];
 
-	if (rule == NULL)
-		rule = rule_find(p, &real);
+	for (size_t i = 0; i < n && rule == NULL; i++)
+		rule = rule_find(p, &forms[i]);
 	out->allowed = rule == NULL;
 	if (rule == NULL)
 		return true;

@@ -5,9 +5,10 @@
  * dialler once more before it makes a socket, so that neither has to trust the other.  Rules
  * are compiled once by policy_new(); a judgement allocates nothing and asks nobody.
  *
- * An address is judged in the form it has and in the form that addr_canonical() gives it:
- * an IPv6 spelling of an IPv4 address is refused where the IPv4 address is.
+ * An address is judged in every form it may stand for (forms.h): an IPv6 address that
+ * carries an IPv4 address is refused where the IPv4 address is.
  *
+ * This is the floor below every policy; what the user's rules say is judged by rules.h.
  * Not judged here: ports and names, and addresses that happen to be the host's own.
  *
  * SPDX-License-Identifier: MIT
