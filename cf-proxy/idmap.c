@@ -9,7 +9,8 @@
 #include "idmap.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
+
+#include "siphash.h"
 
 #define CAP_FIRST	256
 
@@ -18,15 +19,11 @@ struct idmap_slot {
 	void		*value;
 };
 
-/* Where id would like to be: the finalizer of MurmurHash3 over id and key. */
+/* Where id would like to be. */
 static size_t
 place(const struct idmap *m, uint64_t id)
 {
-	uint64_t h = id ^ m->key;
-
-	h = (h ^ h >> 33) * 0xff51afd7ed558ccd;
-	h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53;
-	return (size_t)(h ^ h >> 33) & (m->cap - 1);
+	return (size_t)siphash_words(m->key, &id, 1) & (m->cap - 1);
 }
 
 /* The slot that holds id, or the free one where it would go. */
@@ -44,7 +41,7 @@ bool
 idmap_init(struct idmap *m)
 {
 	*m = (struct idmap){ .cap = CAP_FIRST };
-	if (getrandom(&m->key, sizeof(m->key), 0) != sizeof(m->key))
+	if (!siphash_key(m->key))
 		return false;
 	m->slots = calloc(m->cap, sizeof(*m->slots));
 	return m->slots != NULL;

@@ -1,8 +1,8 @@
 /*
  * idmap.h - find a flow by its number.
  *
- * Numbers come from the other end of a channel, who may choose them as it likes; they are
- * mixed with a random key before they choose a place, so a peer cannot aim at one.
+ * Numbers come from the other end of a channel, who may choose them as it likes; a keyed hash
+ * (siphash.h) gives them their place, so a peer cannot aim at one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +16,7 @@
 struct idmap {
 	struct idmap_slot	*slots;
 	size_t			 cap, n;	/* cap: a power of two */
-	uint64_t		 key;
+	uint64_t		 key[2];
 };
 
 bool	 idmap_init(struct idmap *);		/* false: out of memory */

@@ -2,17 +2,21 @@
  * portmap.c - see portmap.h.
  *
  * A hash table with chains and a fixed number of buckets: both it and its entries are
- * bounded by PORTMAP_MAX.  The hash has a random key, as the tree chooses its ports; the few
- * addresses that a port can have inside share a chain.
+ * bounded by PORTMAP_MAX.  The hash has a random key, as the tree chooses its ports.  The few
+ * addresses that a port can have inside share a chain; one who makes up thousands of them
+ * (raw sockets, or a cf-netstack that has fallen) finds the chain full at CHAIN_MAX, which costs
+ * those flows nothing but the one port.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "portmap.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
+
+#include "siphash.h"
 
 #define BUCKETS		4096		/* a power of two */
+#define CHAIN_MAX	64		/* of one bucket; by chance not even a full table gets there */
 
 struct mapping {
 	struct mapping	*next;
@@ -24,7 +28,7 @@ struct mapping {
 struct portmap {
 	struct mapping	*bucket[BUCKETS];
 	size_t		 n;
-	uint64_t	 key;
+	uint64_t	 key[2];
 };
 
 struct portmap *
@@ -32,7 +36,7 @@ portmap_new(void)
 {
 	struct portmap *m = calloc(1, sizeof(*m));
 
-	if (m != NULL && getrandom(&m->key, sizeof(m->key), 0) != sizeof(m->key)) {
+	if (m != NULL && !siphash_key(m->key)) {
 		free(m);
 		return NULL;
 	}
@@ -56,9 +60,9 @@ portmap_free(struct portmap *m)
 static size_t
 bucket_of(const struct portmap *m, const struct addr *src)
 {
-	uint64_t h = (m->key ^ src->port) * 0xff51afd7ed558ccd;
+	const uint64_t port = src->port;
 
-	return (h ^ h >> 33) % BUCKETS;
+	return siphash_words(m->key, &port, 1) % BUCKETS;
 }
 
 struct mapping *
@@ -81,12 +85,22 @@ portmap_hint(const struct portmap *m, const struct addr *src)
 	return 0;
 }
 
+static size_t
+chain_len(const struct mapping *p)
+{
+	size_t n = 0;
+
+	for (; p != NULL; p = p->next)
+		n++;
+	return n;
+}
+
 struct mapping *
 portmap_add(struct portmap *m, const struct addr *src, uint16_t port)
 {
 	struct mapping **head = &m->bucket[bucket_of(m, src)], *p;
 
-	if (m->n >= PORTMAP_MAX || (p = malloc(sizeof(*p))) == NULL)
+	if (m->n >= PORTMAP_MAX || chain_len(*head) >= CHAIN_MAX || (p = malloc(sizeof(*p))) == NULL)
 		return NULL;
 	*p = (struct mapping){ .next = *head, .src = *src, .port = port, .refs = 1 };
 	*head = p;

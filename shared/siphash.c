@@ -1,11 +1,11 @@
 /*
  * siphash.c - see siphash.h.
  *
- * Pure.
- *
  * SPDX-License-Identifier: MIT
  */
 #include "siphash.h"
+
+#include <unistd.h>
 
 static uint64_t
 rotl(uint64_t x, int n)
@@ -13,7 +13,7 @@ rotl(uint64_t x, int n)
 	return x << n | x >> (64 - n);
 }
 
-static void
+static inline void
 rounds(uint64_t v[4], int n)
 {
 	while (n-- > 0) {
@@ -22,6 +22,31 @@ rounds(uint64_t v[4], int n)
 		v[0] += v[3]; v[3] = rotl(v[3], 21) ^ v[0];
 		v[2] += v[1]; v[1] = rotl(v[1], 17) ^ v[2]; v[2] = rotl(v[2], 32);
 	}
+}
+
+static inline void
+begin(uint64_t v[4], uint64_t k0, uint64_t k1)
+{
+	v[0] = k0 ^ 0x736f6d6570736575;
+	v[1] = k1 ^ 0x646f72616e646f6d;
+	v[2] = k0 ^ 0x6c7967656e657261;
+	v[3] = k1 ^ 0x7465646279746573;
+}
+
+static inline void
+compress(uint64_t v[4], uint64_t m, int n)
+{
+	v[3] ^= m;
+	rounds(v, n);
+	v[0] ^= m;
+}
+
+static inline uint64_t
+end(uint64_t v[4], int n)
+{
+	v[2] ^= 0xff;
+	rounds(v, n);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 /* Up to eight bytes, the first the lowest. */
@@ -35,29 +60,33 @@ word(const uint8_t *p, size_t n)
 	return w;
 }
 
-static void
-compress(uint64_t v[4], uint64_t m)
-{
-	v[3] ^= m;
-	rounds(v, 2);
-	v[0] ^= m;
-}
-
 uint64_t
 siphash(const uint8_t key[SIPHASH_KEY_LEN], const void *data, size_t len)
 {
-	uint64_t k0 = word(key, 8), k1 = word(key + 8, 8);
-	uint64_t v[4] = {
-		k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
-		k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573
-	};
 	const uint8_t *p = data;
 	size_t left = len;
+	uint64_t v[4];
 
+	begin(v, word(key, 8), word(key + 8, 8));
 	for (; left >= 8; p += 8, left -= 8)
-		compress(v, word(p, 8));
-	compress(v, word(p, left) | (uint64_t)len << 56);
-	v[2] ^= 0xff;
-	rounds(v, 4);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+		compress(v, word(p, 8), 2);
+	compress(v, word(p, left) | (uint64_t)len << 56, 2);
+	return end(v, 4);
+}
+
+bool
+siphash_key(uint64_t key[2])
+{
+	return getentropy(key, 2 * sizeof(*key)) == 0;
+}
+
+uint64_t
+siphash_words(const uint64_t key[2], const uint64_t *words, size_t n)
+{
+	uint64_t v[4];
+
+	begin(v, key[0], key[1]);
+	for (size_t i = 0; i < n; i++)
+		compress(v, words[i], 1);
+	return end(v, 3);
 }

@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <string.h>
+
 #include "../main.h"
 #include "portmap.h"
 
@@ -79,6 +81,24 @@ START_TEST(full_table_says_no_and_recovers)
 }
 END_TEST
 
+/* Addresses inside are few; who makes them up fills a chain, and no search is long. */
+START_TEST(made_up_addresses_of_one_port_find_its_chain_full)
+{
+	struct portmap *m = portmap_new();
+	struct addr a = source(5000), other = source(5001);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PORTMAP_MAX; i++) {
+		memcpy(a.ip, &i, sizeof(i));
+		n += portmap_add(m, &a, (uint16_t)(i + 1)) != NULL;
+	}
+	ck_assert_uint_ge(n, 2);
+	ck_assert_uint_le(n, 64);
+	ck_assert_ptr_nonnull(portmap_add(m, &other, 7));
+	portmap_free(m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -87,5 +107,6 @@ main(void)
 	tcase_add_test(tc, mapping_lasts_until_its_last_flow);
 	tcase_add_test(tc, both_families_of_a_socket_are_pointed_to_one_port);
 	tcase_add_test(tc, full_table_says_no_and_recovers);
+	tcase_add_test(tc, made_up_addresses_of_one_port_find_its_chain_full);
 	return unit_run("portmap", tc);
 }
