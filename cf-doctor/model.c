@@ -2,8 +2,8 @@
  * model.c - the summary as one JSON object; see summary.h.
  *
  * Keys and their order are those of childflow's `--summary-format json`.  Ours stand
- * after them: reason, duration_ms, flows, bytes, unreadable_lines, beyond_limits,
- * warnings.  A list that is longer than its bound is cut, and beyond_limits says how
+ * after them: reason, duration_ms, flows, bytes, limits_reached, unreadable_lines,
+ * beyond_limits, warnings.  A list that is longer than its bound is cut, and beyond_limits says how
  * many events went uncounted in which.
  *
  * facts come from cf-spawn and are trusted to be honest, not to be well-formed.
@@ -194,7 +194,9 @@ events_json(const struct tally *t)
 	json_t *o = json_pack("{s:I}", "total", (json_int_t)t->total);
 
 	for (int i = 0; i < EV_COUNT; i++)
-		json_object_set_new(o, event_names[i], json_integer((json_int_t)t->events[i]));
+		if (i <= EV_UNKNOWN || t->events[i] > 0)	/* childflow's always, ours at need */
+			json_object_set_new(o, event_names[i],
+			    json_integer((json_int_t)t->events[i]));
 	return o;
 }
 
@@ -232,8 +234,20 @@ limits_json(const struct tally *t)
 	limit_add(o, "dns_names", &t->name_keys);
 	limit_add(o, "targets", &t->target_keys);
 	limit_add(o, "addresses", &t->ip_keys);
+	limit_add(o, "limits_reached", &t->limit_keys);
 	for (int i = 0; i < LIST_COUNT; i++)
 		limit_add(o, list_names[i], &t->list_keys[i]);
+	return o;
+}
+
+static json_t *
+reached_json(const struct tally *t)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < t->limit_keys.n; i++)
+		json_object_set_new(o, t->limit_keys.text[i], json_integer(
+		    t->limit[i] > INT64_MAX ? INT64_MAX : (json_int_t)t->limit[i]));
 	return o;
 }
 
@@ -387,6 +401,7 @@ model_new(const struct tally *t, const json_t *facts)
 	json_object_set_new(m, "flows", flows_json(t));
 	json_object_set_new(m, "bytes", json_pack("{s:I, s:I}", "up", (json_int_t)t->up_bytes,
 	    "down", (json_int_t)t->down_bytes));
+	json_object_set_new(m, "limits_reached", reached_json(t));
 	json_object_set_new(m, "unreadable_lines", json_pack("{s:I, s:I}",
 	    "malformed", (json_int_t)t->malformed, "too_long", (json_int_t)t->too_long));
 	json_object_set_new(m, "beyond_limits", limits_json(t));

@@ -46,12 +46,13 @@ int	keys_add(struct keys *, const char *text);
 #define TARGETS_MAX	1024		/* addresses with ports, */
 #define IPS_MAX		2048		/* and addresses that are kept apart */
 #define LIST_MAX	128		/* different reasons, errors, domains, ... */
+#define LIMITS_MAX	16		/* different limits that were reached */
 #define NAME_IPS	16		/* addresses kept for a name */
 #define IP_DOMAINS	4		/* matched domains kept for an address */
 
 enum event_kind {
 	EV_DNS_QUERY, EV_DNS_ANSWER, EV_CONNECT_ATTEMPT, EV_CONNECT_RESULT,
-	EV_POLICY_VIOLATION, EV_FLOW_END, EV_RUNTIME_FAILURE, EV_UNKNOWN, EV_COUNT
+	EV_POLICY_VIOLATION, EV_FLOW_END, EV_RUNTIME_FAILURE, EV_UNKNOWN, EV_LIMIT_REACHED, EV_COUNT
 };
 enum list_kind {
 	LIST_VIOLATIONS, LIST_CONTROLS, LIST_DOMAINS, LIST_ERRORS, LIST_FAILURES,
@@ -83,11 +84,12 @@ struct tally {
 	uint64_t	events[EV_COUNT], total;
 	uint64_t	malformed, too_long;	/* lines that are no event */
 	uint64_t	flows[FLOW_COUNT], up_bytes, down_bytes;
-	struct keys	name_keys, target_keys, ip_keys, list_keys[LIST_COUNT];
+	struct keys	name_keys, target_keys, ip_keys, limit_keys, list_keys[LIST_COUNT];
 	struct name	name[NAMES_MAX];
 	struct target	target[TARGETS_MAX];
 	struct ip	ip[IPS_MAX];
 	uint64_t	list[LIST_COUNT][LIST_MAX];
+	uint64_t	limit[LIMITS_MAX];	/* how often */
 };
 
 extern const char *const	event_names[EV_COUNT];

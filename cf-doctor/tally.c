@@ -16,7 +16,7 @@
 
 const char *const event_names[EV_COUNT] = {
 	"dns_query", "dns_answer", "connect_attempt", "connect_result", "policy_violation",
-	"flow_end", "runtime_failure", "unknown_event"
+	"flow_end", "runtime_failure", "unknown_event", "limit_reached"
 };
 const char *const list_names[LIST_COUNT] = {
 	"policy_violations", "policy_controls", "policy_matched_domains", "connect_errors",
@@ -33,7 +33,7 @@ tally_new(void)
 	if (t == NULL)
 		return NULL;
 	ok = keys_init(&t->name_keys, NAMES_MAX) && keys_init(&t->target_keys, TARGETS_MAX) &&
-	    keys_init(&t->ip_keys, IPS_MAX);
+	    keys_init(&t->ip_keys, IPS_MAX) && keys_init(&t->limit_keys, LIMITS_MAX);
 	for (int i = 0; ok && i < LIST_COUNT; i++)
 		ok = keys_init(&t->list_keys[i], LIST_MAX);
 	if (ok)
@@ -50,6 +50,7 @@ tally_free(struct tally *t)
 	keys_done(&t->name_keys);
 	keys_done(&t->target_keys);
 	keys_done(&t->ip_keys);
+	keys_done(&t->limit_keys);
 	for (int i = 0; i < LIST_COUNT; i++)
 		keys_done(&t->list_keys[i]);
 	free(t);
@@ -295,9 +296,20 @@ on_runtime_failure(struct tally *t, const json_t *event)
 	list_add(t, LIST_PHASES, field(event, "phase", buf));
 }
 
+static void
+on_limit_reached(struct tally *t, const json_t *event)
+{
+	char buf[KEY_MAX + 1];
+	const char *which = field(event, "which", buf);
+	int at = which != NULL ? keys_add(&t->limit_keys, which) : -1;
+
+	if (at >= 0)
+		add_amount(&t->limit[at], amount(event, "times"));
+}
+
 static void (*const on_event[EV_COUNT])(struct tally *, const json_t *) = {
 	on_dns_query, on_dns_answer, on_connect_attempt, on_connect_result,
-	on_policy_violation, on_flow_end, on_runtime_failure, NULL
+	on_policy_violation, on_flow_end, on_runtime_failure, NULL, on_limit_reached
 };
 
 /* ---- lines ---- */
@@ -313,8 +325,10 @@ line_take(struct tally *t, const char *line, size_t len)
 	if (name == NULL) {
 		t->malformed++;
 	} else {
-		while (kind < EV_UNKNOWN && strcmp(event_names[kind], name) != 0)
+		while (kind < EV_COUNT && strcmp(event_names[kind], name) != 0)
 			kind++;
+		if (kind == EV_COUNT)
+			kind = EV_UNKNOWN;
 		t->total++;
 		t->events[kind]++;
 		if (on_event[kind] != NULL)

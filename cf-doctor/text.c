@@ -89,10 +89,12 @@ static void
 put_numbers(FILE *f, const json_t *object)
 {
 	const char *key, *sep = "";
+	char out[4 * KEY_MAX + 8];
 	json_t *v;
 
 	json_object_foreach((json_t *)object, key, v) {
-		fprintf(f, "%s%s=%" JSON_INTEGER_FORMAT, sep, key, json_integer_value(v));
+		fprintf(f, "%s%s=%" JSON_INTEGER_FORMAT, sep, log_escape(out, sizeof(out), key),
+		    json_integer_value(v));
 		sep = ", ";
 	}
 }
@@ -285,6 +287,7 @@ static const struct line {
 	{ "duration",				NULL, "duration_ms",		say_duration,	false },
 	{ "flows",				NULL, "flows",			put_numbers,	true },
 	{ "bytes",				NULL, "bytes",			put_numbers,	true },
+	{ "limits reached (times)",		NULL, "limits_reached",		put_numbers,	false },
 	{ "beyond limits (events)",		NULL, "beyond_limits",		put_numbers,	false },
 };
 

@@ -12,14 +12,13 @@
 
 #include <stdlib.h>
 
-#include "log.h"
+#include "bound.h"
 
 #define SEND_ATTEMPTS	4
 
 struct dflows {
 	struct dflow_list asked, talking;	/* the one that was silent for longest first */
 	size_t		 n, n_opening;
-	bool		 said;			/* the log line of a limit */
 };
 
 static struct dflows *
@@ -33,14 +32,6 @@ dflows_of(struct stack *s)
 		s->dflows = all;
 	}
 	return all;
-}
-
-static void
-say_once(struct dflows *all, const char *what, size_t limit, const char *then)
-{
-	if (!all->said)
-		log_warnx("limit reached: %s (%zu); %s (said once)", what, limit, then);
-	all->said = true;
 }
 
 static struct dflow_list *
@@ -60,8 +51,7 @@ make_room(struct stack *s, struct dflows *all)
 
 	if (all->n < most)
 		return;
-	say_once(all, "UDP and ICMP flows of the command tree", most,
-	    "those that were silent for longest end early");
+	bound_reached(s, LIMIT_DATAGRAM_FLOWS, most);
 	if (d == NULL)
 		d = TAILQ_FIRST(&all->talking);
 	if (d != NULL)
@@ -90,8 +80,7 @@ dflow_start(struct stack *s, const struct flow_kind *kind, const struct pkt *p,
 	if (all == NULL)
 		return NULL;
 	if (all->n_opening >= DFLOWS_OPENING) {
-		say_once(all, "UDP and ICMP flows being opened at once", (size_t)DFLOWS_OPENING,
-		    "more are dropped");
+		bound_reached(s, LIMIT_DATAGRAM_OPENING, DFLOWS_OPENING);
 		return NULL;
 	}
 	make_room(s, all);

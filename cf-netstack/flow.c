@@ -6,7 +6,7 @@
  *                  +- flow_open_local --> kind->opened ............... flow_end
  *
  * On one side is the command tree, which chooses tuples: they are hashed with a random key
- * (SipHash), so it cannot aim at one bucket.  On the other is cf-proxy, which knows a flow by
+ * (siphash.h), so it cannot aim at one bucket.  On the other is cf-proxy, which knows a flow by
  * its number: numbers are ours, rise, and are never used twice, so an answer that crossed
  * with a CLOSE finds nothing and is dropped.
  *
@@ -24,48 +24,15 @@
 #include <unistd.h>
 
 #include "host.h"
-#include "log.h"
+#include "bound.h"
+#include "siphash.h"
 
 #define BUCKETS_MIN	256
 
-/* ---- hashing: SipHash-1-3 (Aumasson, Bernstein) ---- */
+/* ---- hashing ---- */
 
-static uint64_t
-rotl(uint64_t v, int n)
-{
-	return v << n | v >> (64 - n);
-}
-
-static void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1]; v[1] = rotl(v[1], 13); v[1] ^= v[0]; v[0] = rotl(v[0], 32);
-	v[2] += v[3]; v[3] = rotl(v[3], 16); v[3] ^= v[2];
-	v[0] += v[3]; v[3] = rotl(v[3], 21); v[3] ^= v[0];
-	v[2] += v[1]; v[1] = rotl(v[1], 17); v[1] ^= v[2]; v[2] = rotl(v[2], 32);
-}
-
-static uint64_t
-sip(const uint64_t key[2], const uint64_t *words, size_t n)
-{
-	uint64_t v[4] = {
-		key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-		key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573
-	};
-
-	for (size_t i = 0; i < n; i++) {
-		v[3] ^= words[i];
-		sip_round(v);
-		v[0] ^= words[i];
-	}
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static struct flow_bucket *
-tuple_bucket(struct flow_table *t, uint8_t proto, const struct addr *src, const struct addr *dst)
+uint64_t
+flow_hash(const uint64_t key[2], uint8_t proto, const struct addr *src, const struct addr *dst)
 {
 	uint64_t w[5] = { 0 };
 	size_t n = 2;
@@ -83,7 +50,13 @@ tuple_bucket(struct flow_table *t, uint8_t proto, const struct addr *src, const 
 		memcpy(&w[3], dst->ip, 16);
 		n = 5;
 	}
-	return &t->tuple[sip(t->key, w, n) & (t->n_buckets - 1)];
+	return siphash_words(key, w, n);
+}
+
+static struct flow_bucket *
+tuple_bucket(struct flow_table *t, uint8_t proto, const struct addr *src, const struct addr *dst)
+{
+	return &t->tuple[flow_hash(t->key, proto, src, dst) & (t->n_buckets - 1)];
 }
 
 static struct flow_bucket *
@@ -110,7 +83,7 @@ flow_table_init(struct flow_table *t)
 	TAILQ_INIT(&t->all);
 	TAILQ_INIT(&t->dead);
 	return t->tuple != NULL && t->id != NULL &&
-	    getentropy(t->key, sizeof(t->key)) == 0;
+	    siphash_key(t->key);
 }
 
 void
@@ -171,14 +144,6 @@ find_id(struct stack *s, uint64_t id)
 
 /* ---- life ---- */
 
-static void
-say_once(bool *said, const char *what, size_t limit)
-{
-	if (!*said)
-		log_warnx("limit reached: %s (%zu); more are turned away (said once)", what, limit);
-	*said = true;
-}
-
 struct flow *
 flow_new(struct stack *s, const struct flow_kind *kind, uint8_t proto, const struct addr *src,
     const struct addr *dst)
@@ -188,7 +153,7 @@ flow_new(struct stack *s, const struct flow_kind *kind, uint8_t proto, const str
 
 	if (t->n >= t->max || s->ending) {
 		if (!s->ending)
-			say_once(&t->said_full, "flows of the command tree", t->max);
+			bound_reached(s, LIMIT_FLOWS, t->max);
 		return NULL;
 	}
 	if ((f = calloc(1, kind->size)) == NULL)
@@ -215,8 +180,7 @@ flow_open(struct flow *f, const struct pkt *p)
 	struct wr w = wr_over(body, sizeof(body));
 
 	if (s->flows.n_opening >= FLOWS_OPENING) {
-		say_once(&s->flows.said_opening, "connections being opened at once",
-		    (size_t)FLOWS_OPENING);
+		bound_reached(s, LIMIT_OPENING, FLOWS_OPENING);
 		return false;
 	}
 	if (s->proxy == NULL)
@@ -347,7 +311,10 @@ flows_drain(struct stack *s, bool empty)
 		f->kind->aborted(f);
 		flow_end(f, CLOSE_END);
 	}
-	return TAILQ_EMPTY(&s->flows.all);
+	if (!TAILQ_EMPTY(&s->flows.all))
+		return false;
+	bounds_end(s);
+	return true;
 }
 
 uint64_t

@@ -8,6 +8,9 @@
 
 #include "stack.h"
 
+/* Where a tuple goes, for who knows the key. */
+uint64_t flow_hash(const uint64_t key[2], uint8_t proto, const struct addr *src,
+	    const struct addr *dst);
 bool	flow_table_init(struct flow_table *);
 void	flow_table_done(struct flow_table *);
 

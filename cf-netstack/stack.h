@@ -37,6 +37,7 @@
 #include "addr.h"
 #include "chan.h"
 #include "ip.h"
+#include "bound.h"
 #include "msg.h"
 #include "sandbox.h"
 
@@ -188,8 +189,8 @@ struct flow {
 /* The flow of this tuple, or NULL.  src is the child's side. */
 struct flow	*flow_find(struct stack *, uint8_t proto, const struct addr *src, const struct addr *dst);
 /*
- * A new flow, zeroed to kind->size, not yet asked for.  NULL when the limit is reached or
- * memory is out (one log line says so, once): the child end answers as for REFUSED_LIMIT.
+ * A new flow, zeroed to kind->size, not yet asked for.  NULL when the limit is reached (which is
+ * told, bound.h) or memory is out: the child end answers as for REFUSED_LIMIT.
  */
 struct flow	*flow_new(struct stack *, const struct flow_kind *, uint8_t proto,
 		    const struct addr *src, const struct addr *dst);
@@ -334,7 +335,6 @@ struct flow_table {
 	uint64_t	 key[2];	/* of the tuple hash, random */
 	struct flow_list all;
 	struct flow_list dead;		/* freed at the end of the turn */
-	bool		 said_full, said_opening;	/* the log line of a limit */
 };
 
 struct tun {
@@ -364,6 +364,7 @@ struct stack {
 	bool		 ending;	/* FINISH has come: nothing new */
 	uint64_t	 next_id;
 	uint64_t	 dropped[PKT_VERDICTS];
+	struct bound bounds[LIMIT_COUNT];	/* bound.c */
 	struct addr	 gateway4, gateway6;
 	uint16_t	 ip_id;
 

@@ -11,6 +11,7 @@
  *          <- OPENED   connect_result     <--- OPENED (with the descriptor)
  *          <- REFUSED  connect_result     <--- REFUSED
  *     CLOSE ---------> flow_end                CLOSE ---->
+ *     LIMIT ---------> limit_reached
  *
  * An event is written before the frame that makes its effect visible goes on.  Where
  * descriptors cannot be passed, DATA, WINDOW, EOF and RESET of open flows go through
@@ -134,6 +135,7 @@ flows_end(struct broker *b)
 
 	while ((fl = TAILQ_FIRST(&b->flows)) != NULL)
 		flow_end(b, fl, &m);
+	record_limits_end();
 }
 
 static void
@@ -176,6 +178,7 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	if (flow_new(b, f->flow, &o) == NULL) {
+		record_limit(LIMIT_POLICY_FLOWS, FLOWS_MAX, 1, uv_now(&b->loop));
 		proxy_refuse(c, f->flow, &refused_by_limit, "too many flows");
 		return;
 	}
@@ -210,6 +213,20 @@ on_close(struct chan *c, const struct frame *f, int fd)
 		late_send(b);
 	b->late[b->n_late].flow = f->flow;
 	memcpy(b->late[b->n_late++].body, f->body, MSG_CLOSE_LEN);
+}
+
+static void
+on_limit(struct chan *c, const struct frame *f, int fd)
+{
+	const struct broker *b = chan_arg(c);
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_limit m;
+
+	(void)fd;
+	if (msg_limit_get(&r, &m))
+		record_limit(m.which, m.most, m.times, uv_now(&b->loop));
+	else
+		chan_fail(c, "bad LIMIT");
 }
 
 /* DATA, WINDOW, EOF and RESET, either way. */
@@ -253,6 +270,13 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	pass_on(b->client, f, fd);
 }
 
+/* The dialler ran out of something.  A host without addresses of a family is no such thing. */
+static bool
+is_exhausted(const struct msg_refused *m)
+{
+	return m->why == REFUSED_LIMIT && m->err != EADDRNOTAVAIL;
+}
+
 static void
 on_refused(struct chan *c, const struct frame *f, int fd)
 {
@@ -277,6 +301,8 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 		len = strlen(text);
 	}
 	record_result(&fl->open, text, len);
+	if (is_exhausted(&m))
+		record_limit(LIMIT_HOST, 0, 1, uv_now(&b->loop));
 	pass_on(b->client, f, -1);
 	flow_free(b, fl);
 }
@@ -286,10 +312,10 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 	{ MSG_EOF, on_payload }, { MSG_RESET, on_payload }
 
 static const struct chan_handler client_handlers[] = {
-	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { 0 }
+	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit }, { 0 }
 };
 static const struct chan_handler client_handlers_data[] = {
-	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, PAYLOAD, { 0 }
+	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit }, PAYLOAD, { 0 }
 };
 static const struct chan_handler dialler_handlers[] = {
 	{ MSG_OPENED, on_opened }, { MSG_REFUSED, on_refused }, { 0 }

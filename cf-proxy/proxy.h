@@ -16,6 +16,7 @@
 #define CF_PROXY_H
 
 #include "chan.h"
+#include "limit.h"
 #include "policy.h"
 #include "sandbox.h"
 
@@ -66,5 +67,11 @@ void		 record_result(const struct msg_open *, const char *error, size_t len);
 void		 record_violation(const struct msg_open *, const struct policy_verdict *);
 void		 record_end(uint64_t flow, const struct msg_open *, const struct msg_close *,
 		    uint64_t duration_ms);
+/*
+ * The tree has run into a limit.  most: 0 where it is not known.  Told at the rate of limit.h,
+ * whoever counts and however often; record_limits_end() tells the rest.
+ */
+void		 record_limit(enum limit, uint64_t most, uint64_t times, uint64_t now_ms);
+void		 record_limits_end(void);
 
 #endif

@@ -4,7 +4,8 @@
  * Every OPEN of the tree gives either policy_violation, or connect_attempt and
  * then one connect_result; a flow that opened ends in flow_end.  The totals in flow_end
  * are what cf-netstack said; what came over is from a process that parses hostile
- * packets, so they are a claim about the tree's traffic, not a measurement.
+ * packets, so they are a claim about the tree's traffic, not a measurement.  A limit that
+ * the tree runs into is limit_reached, a few lines however often it happens (limit.h).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "log.h"
 #include "proxy.h"
 
 #define TEXT_LEN	(2 * ADDR_STRLEN + MSG_TEXT_MAX + 64)
@@ -148,4 +150,63 @@ record_end(uint64_t flow, const struct msg_open *o, const struct msg_close *m,
 	json_object_set_new(f, "duration_ms", total(duration_ms));
 	json_object_set_new(f, "close_reason", json_string(reason_name(m->reason)));
 	event_emit("flow_end", f, text);
+}
+
+/* ---- limits ---- */
+
+static struct {
+	struct limit_count count;
+	uint64_t	 most;
+} limits[LIMIT_COUNT];
+
+static void
+limit_tell(enum limit which, uint64_t times)
+{
+	char text[TEXT_LEN];
+	uint64_t most = limits[which].most;
+	json_t *f;
+
+	snprintf(text, sizeof(text), "limit reached: %s (%llu times)", limit_text(which),
+	    (unsigned long long)times);
+	f = json_object();
+	json_object_set_new(f, "which", json_string(limit_name(which)));
+	json_object_set_new(f, "limit", most > 0 ? total(most) : json_null());
+	json_object_set_new(f, "times", total(times));
+	event_emit("limit_reached", f, text);
+}
+
+/* Without a record somebody should still know, once. */
+static void
+limit_warn(enum limit which)
+{
+	char most[32] = "";
+
+	if (limits[which].most > 0)
+		snprintf(most, sizeof(most), " (%llu)", (unsigned long long)limits[which].most);
+	log_warnx("limit reached: %s%s; %s (said once)", limit_text(which), most,
+	    limit_then(which));
+}
+
+void
+record_limit(enum limit which, uint64_t most, uint64_t times, uint64_t now_ms)
+{
+	bool first = !limits[which].count.told;
+
+	limits[which].most = most;
+	if ((times = limit_count(&limits[which].count, now_ms, times)) == 0)
+		return;
+	if (first)
+		limit_warn(which);
+	if (event_wanted())
+		limit_tell(which, times);
+}
+
+void
+record_limits_end(void)
+{
+	uint64_t times;
+
+	for (int i = LIMIT_FLOWS; i < LIMIT_COUNT; i++)
+		if ((times = limit_rest(&limits[i].count)) > 0 && event_wanted())
+			limit_tell((enum limit)i, times);
 }

@@ -220,6 +220,24 @@ msg_close_get(struct rd *r, struct msg_close *m)
 }
 
 void
+msg_limit_put(struct wr *w, const struct msg_limit *m)
+{
+	wr_le32(w, (uint32_t)m->which);
+	wr_le32(w, m->most);
+	wr_le64(w, m->times);
+}
+
+bool
+msg_limit_get(struct rd *r, struct msg_limit *m)
+{
+	m->which = (enum limit)rd_le32(r);
+	m->most = rd_le32(r);
+	m->times = rd_le64(r);
+	return !r->bad && m->which >= LIMIT_FLOWS && m->which <= LIMIT_DATAGRAM_OPENING &&
+	    m->times > 0;
+}
+
+void
 msg_tun_put(struct wr *w, const struct msg_tun *m)
 {
 	wr_le32(w, m->mtu);

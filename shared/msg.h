@@ -60,6 +60,7 @@ enum role {
 #define MSG_WINDOW_LEN		4
 #define MSG_RESET_LEN		4
 #define MSG_CLOSE_LEN		36
+#define MSG_LIMIT_LEN		16
 #define MSG_TUN_LEN		8
 #define MSG_FINISH_LEN		4
 #define MSG_INTERFACE_LEN	12
@@ -78,6 +79,7 @@ enum role {
 	M(EOF,      39, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  0,                 0,              0) \
 	M(RESET,    40, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_RESET_LEN,     0,              0) \
 	M(CLOSE,    41, R_OPENER,           R_SERVER,           MSG_CLOSE_LEN,     0,              0) \
+	M(LIMIT,    42, R_STACK,            R_PROXY,            MSG_LIMIT_LEN,     0,              0) \
 	M(INTERFACE,64, R_STACK,            R_CAPTURE,          MSG_INTERFACE_LEN, MSG_TEXT_MAX,   0) \
 	M(PACKET,   65, R_STACK,            R_CAPTURE,          MSG_PACKET_LEN,    MSG_PACKET_MAX, 0) \
 	M(TUN,      80, R_SPAWN,            R_STACK,            MSG_TUN_LEN,       0,              1) \
@@ -168,6 +170,22 @@ struct msg_close {
 	uint64_t	down_packets;
 };
 
+/* The tree has run into a limit.  Numbers are part of the wire; the last two never pass. */
+enum limit {
+	LIMIT_FLOWS	       = 1,	/* flows of all kinds */
+	LIMIT_OPENING	       = 2,	/* asked for and not answered */
+	LIMIT_DATAGRAM_FLOWS   = 3,	/* of those, UDP and ICMP */
+	LIMIT_DATAGRAM_OPENING = 4,
+	LIMIT_POLICY_FLOWS     = 5,	/* the policy stage's own */
+	LIMIT_HOST	       = 6,	/* what the host gives the dialler */
+	LIMIT_COUNT
+};
+struct msg_limit {
+	enum limit	which;
+	uint32_t	most;		/* the limit */
+	uint64_t	times;		/* since the last LIMIT about it; at least 1 */
+};
+
 struct msg_tun {
 	uint32_t	mtu;
 	uint32_t	offloads;	/* TUN_F_ bits that were granted (linux/if_tun.h) */
@@ -211,6 +229,7 @@ MSG_BODY(open);
 MSG_BODY(opened);
 MSG_BODY(refused);
 MSG_BODY(close);
+MSG_BODY(limit);
 MSG_BODY(tun);
 MSG_BODY(finish);
 MSG_BODY(interface);

@@ -50,6 +50,7 @@ struct helper {
 	int	 rfd, wfd;		/* our end of its channel */
 	int	 err_fd;		/* its stderr */
 	char	 err[4096];		/* what it said, once it has ended */
+	const char *warns;		/* how that should begin; NULL: it should say nothing */
 };
 
 /* A flow as the client sees it. */
@@ -419,13 +420,16 @@ talk_new(enum transport over, const char *const *args)
 	return t;
 }
 
-/* The orderly end: it exits 0 and has said nothing. */
+/* The orderly end: it exits 0 and has said nothing but what it was to warn of. */
 static inline void
 helper_expect_end(struct helper *h)
 {
 	int status = helper_wait(h);
 
-	ck_assert_str_eq(h->err, "");
+	if (h->warns == NULL)
+		ck_assert_str_eq(h->err, "");
+	else
+		ck_assert_int_eq(strncmp(h->err, h->warns, strlen(h->warns)), 0);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 0);
 }

@@ -386,6 +386,66 @@ client_pings_the_other_family(struct stage_test *s)
 }
 
 static void
+limit_send(struct stage_test *s, uint32_t which, uint64_t times)
+{
+	uint8_t body[MSG_LIMIT_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	msg_limit_put(&w, &(struct msg_limit){ .which = (enum limit)which, .most = 32768,
+	    .times = times });
+	chan_send(s->t->chan, MSG_LIMIT, 0, body, sizeof(body), NULL, 0, -1);
+}
+
+/* However many LIMITs come, there is one event at once, and one with the rest at the end. */
+START_TEST(limits_are_recorded_and_do_not_flood_the_record)
+{
+	struct stage_test *s = stage_new(OVER_SOCKET, MSG_CAP_FD);
+	json_t *e;
+
+	for (int i = 0; i < 1000; i++) {
+		limit_send(s, LIMIT_FLOWS, 1);
+		limit_send(s, LIMIT_OPENING, UINT64_MAX);
+	}
+	ask(s, 1, IPPROTO_TCP, "198.51.100.1", 80);
+	e = event_next(s, "limit_reached");
+	ck_assert_str_eq(str(e, "which"), "flows");
+	ck_assert_int_eq(num(e, "limit"), 32768);
+	ck_assert_int_eq(num(e, "times"), 1);
+	e = event_next(s, "limit_reached");
+	ck_assert_str_eq(str(e, "which"), "opening");
+	ck_assert_int_eq(num(e, "times"), INT64_MAX);
+	event_next(s, "connect_attempt");
+	deny(s, 1, &(struct msg_refused){ .why = REFUSED_LIMIT, .err = EMFILE }, "no descriptors");
+	STAGE_WAIT(s, s->t->n_refused == 1);
+	event_next(s, "connect_result");
+	e = event_next(s, "limit_reached");
+	ck_assert_str_eq(str(e, "which"), "host");
+	ck_assert(json_is_null(json_object_get(e, "limit")));
+	/* A host without an address of its own is no limit. */
+	ask(s, 2, IPPROTO_TCP, "2001:db8::1", 80);
+	event_next(s, "connect_attempt");
+	deny(s, 2, &(struct msg_refused){ .why = REFUSED_LIMIT, .err = EADDRNOTAVAIL }, "none");
+	STAGE_WAIT(s, s->t->n_refused == 2);
+	event_next(s, "connect_result");
+	no_more_events(s);
+	ck_assert_int_eq(stage_end(s), 0);
+	e = event_next(s, "limit_reached");
+	ck_assert_str_eq(str(e, "which"), "flows");
+	ck_assert_int_eq(num(e, "times"), 999);
+	event_next(s, "limit_reached");
+	no_more_events(s);
+	ck_assert_ptr_nonnull(strstr(s->t->h.err, "limit reached: flows of the command tree (32768)"));
+	ck_assert_ptr_null(strstr(strstr(s->t->h.err, "flows of") + 1, "flows of"));
+}
+END_TEST
+
+static void
+client_is_beyond_no_limit(struct stage_test *s)
+{
+	limit_send(s, LIMIT_HOST, 1);
+}
+
+static void
 client_sends_data(struct stage_test *s)
 {
 	chan_send(s->t->chan, MSG_DATA, 1, NULL, 0, "x", 1, -1);
@@ -444,6 +504,7 @@ static const struct {
 	{ client_reuses_a_number, "cf-netstack", "OPEN with a flow number that was used" },
 	{ client_opens_flow_0,	"cf-netstack", "bad OPEN" },
 	{ client_pings_the_other_family, "cf-netstack", "bad OPEN" },
+	{ client_is_beyond_no_limit, "cf-netstack", "bad LIMIT" },
 	{ client_sends_data,	"cf-netstack", "not to be asked here" },
 	{ client_sends_opened,	"cf-netstack", "wrong direction" },
 	{ client_sends_a_descriptor, "cf-netstack", "unexpected descriptor" },
@@ -486,6 +547,7 @@ main(void)
 	tcase_add_test(tc, refusal_goes_on_with_its_text);
 	tcase_add_test(tc, flow_given_up_is_cancelled_and_late_answers_are_dropped);
 	tcase_add_loop_test(tc, payload_passes_through_where_descriptors_do_not, 0, 2);
+	tcase_add_test(tc, limits_are_recorded_and_do_not_flood_the_record);
 	tcase_add_test(tc, dialler_that_goes_ends_the_stage);
 	tcase_add_loop_test(tc, garbage_ends_it_with_one_line, 0, (int)COUNT(garbage));
 	suite_add_tcase(s, tc);

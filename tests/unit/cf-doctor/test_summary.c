@@ -150,6 +150,22 @@ START_TEST(stream_may_be_cut_anywhere)
 }
 END_TEST
 
+START_TEST(limits_that_were_reached_are_added_up)
+{
+	const char *events =
+	    "{\"event\":\"limit_reached\",\"which\":\"flows\",\"limit\":32768,\"times\":1}\n"
+	    "{\"event\":\"limit_reached\",\"which\":\"host\",\"limit\":null,\"times\":2}\n"
+	    "{\"event\":\"limit_reached\",\"which\":\"flows\",\"limit\":32768,\"times\":40}\n"
+	    "{\"event\":\"limit_reached\",\"which\":\"a\\u001b[31m\",\"times\":-7}\n"
+	    "{\"event\":\"limit_reached\",\"times\":9}\n";
+
+	feed(events);
+	render_with(facts_text);
+	has_line("limits reached (times): flows=41, host=2, a\\x1b[31m=0");
+	ck_assert_ptr_nonnull(strstr(text, "unknown_event=0, limit_reached=5\n"));
+}
+END_TEST
+
 START_TEST(nothing_happened_is_none)
 {
 	render_with(facts_text);
@@ -163,6 +179,7 @@ START_TEST(nothing_happened_is_none)
 	has_line("flows: tcp=0, udp=0, icmp=0");
 	ck_assert_ptr_null(strstr(text, "unreadable"));
 	ck_assert_ptr_null(strstr(text, "beyond"));
+	ck_assert_ptr_null(strstr(text, "limit"));
 }
 END_TEST
 
@@ -478,6 +495,7 @@ main(void)
 	tcase_add_loop_test(tc, lines_are_childflows, 0, (int)LEN(lines_of_each));
 	tcase_add_test(tc, lines_are_in_childflows_order);
 	tcase_add_loop_test(tc, stream_may_be_cut_anywhere, 0, 120);
+	tcase_add_test(tc, limits_that_were_reached_are_added_up);
 	tcase_add_test(tc, nothing_happened_is_none);
 	tcase_add_test(tc, flows_and_bytes_are_added_up);
 	tcase_add_test(tc, byte_sums_do_not_wrap);

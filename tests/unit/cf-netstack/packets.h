@@ -126,7 +126,7 @@ next_frame(struct chan *c, int far, enum role to)
 }
 
 /* A packet of the child. */
-static void
+static inline void
 send_l4(const struct addr *src, const struct addr *dst, uint8_t proto, uint8_t *l4, size_t len,
     const struct ip_head *like, const struct virtio_net_hdr *vh)
 {
@@ -145,7 +145,7 @@ send_l4(const struct addr *src, const struct addr *dst, uint8_t proto, uint8_t *
 	stack_packet(&s, vh != NULL ? vh : &none, p, len);
 }
 
-static void
+static inline void
 send_udp(const struct addr *src, const struct addr *dst, const void *payload, size_t len,
     const struct ip_head *like, const struct virtio_net_hdr *vh)
 {

@@ -535,6 +535,9 @@ on_frame(const struct frame *f)
 	case MSG_EOF:
 		host_eof = true;
 		break;
+	case MSG_LIMIT:
+		MUST(msg_limit_get(&r, &(struct msg_limit){ 0 }));
+		break;
 	case MSG_HELLO:
 		break;
 	default:

@@ -182,6 +182,8 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(refused, MSG_REFUSED_LEN, .why = REFUSED_POLICY, .err = 13);
 	ROUND_TRIP(close, MSG_CLOSE_LEN, .reason = CLOSE_CANCEL, .up_bytes = UINT64_MAX,
 	    .down_bytes = 1, .up_packets = 2, .down_packets = UINT64_MAX - 1);
+	ROUND_TRIP(limit, MSG_LIMIT_LEN, .which = LIMIT_DATAGRAM_OPENING, .most = UINT32_MAX,
+	    .times = UINT64_MAX);
 	ROUND_TRIP(tun, MSG_TUN_LEN, .mtu = 1500, .offloads = 0xffffffff);
 	ROUND_TRIP(interface, MSG_INTERFACE_LEN, .linktype = 101, .snaplen = 65535, .mtu = 1500);
 	ROUND_TRIP(packet, MSG_PACKET_LEN, .time = UINT64_MAX, .orig_len = 70000, .direction = 2);
@@ -220,6 +222,10 @@ START_TEST(values_that_do_not_exist_are_refused)
 	for (int reason = -1; reason < 300; reason++)
 		ck_assert_int_eq(ACCEPTED(close, { .reason = (enum close_reason)reason }),
 		    reason >= CLOSE_EOF && reason <= CLOSE_CANCEL);
+	for (int which = -1; which < 300; which++)	/* the others are not cf-netstack's to say */
+		ck_assert_int_eq(ACCEPTED(limit, { .which = (enum limit)which, .times = 1 }),
+		    which >= LIMIT_FLOWS && which <= LIMIT_DATAGRAM_OPENING);
+	ck_assert(!ACCEPTED(limit, { .which = LIMIT_FLOWS }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 1279 }));
 	ck_assert(ACCEPTED(tun, { .mtu = 1280 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 65536 }));
