@@ -19,6 +19,8 @@
  *
  * What must stay true: a flow is in the table from its OPEN until REFUSED or CLOSE; no
  * socket is made here and no descriptor kept; a descriptor goes on to its flow or is closed.
+ * The kernel drops descriptors that come where no number is free, and which flows lost theirs
+ * cannot be told.  So no more are asked for than there is room: fds_max.
  * If the dialler goes first the run has lost its network: we end, which ends the run.
  *
  * HELLO: cf-netstack's comes first and says if it can take descriptors; ours to the dialler
@@ -31,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "chan_uv.h"
@@ -44,6 +47,7 @@
 #define BACKLOG_HIGH	32768		/* then its writer waits: some 900 OPENED */
 #define BACKLOG_LOW	8192
 #define DRAIN_MS	5000
+#define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
 
 struct flow {
 	TAILQ_ENTRY(flow) all;
@@ -73,6 +77,8 @@ struct broker {
 	struct idmap	 by_id;
 	struct flow_list flows;		/* oldest first */
 	uint64_t	 last_id;
+	size_t		 n_opening;	/* flows that the dialler has not answered for */
+	size_t		 fds_max;	/* descriptors to come or to go on */
 	/*
 	 * The dialler has nothing to do for the CLOSE of a flow whose descriptor it has given
 	 * away, so it is not woken for it: such CLOSEs wait for the next OPEN.
@@ -103,12 +109,15 @@ flow_new(struct broker *b, uint64_t id, const struct msg_open *o)
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
+	b->n_opening++;
 	return fl;
 }
 
 static void
 flow_free(struct broker *b, struct flow *fl)
 {
+	if (!fl->opened)
+		b->n_opening--;
 	idmap_take(&b->by_id, fl->id);
 	TAILQ_REMOVE(&b->flows, fl, all);
 	free(fl);
@@ -155,6 +164,24 @@ late_send(struct broker *b)
 	b->n_late = 0;
 }
 
+/* Is there a descriptor to be had for one more, and to take it on? */
+static bool
+fds_reach(const struct broker *b)
+{
+	return !b->passes_fds || b->n_opening + chan_fds_queued(b->client) < b->fds_max;
+}
+
+/* Not for what it is, but for how many there are. */
+static void
+turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit which, uint64_t most,
+    const char *why)
+{
+	record_attempt(o);
+	record_result(o, why, strlen(why));
+	record_limit(which, most, 1, uv_now(&b->loop));
+	proxy_refuse(b->client, id, &refused_by_limit, why);
+}
+
 static void
 on_open(struct chan *c, const struct frame *f, int fd)
 {
@@ -177,9 +204,12 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		proxy_refuse(c, f->flow, &refused_by_policy, verdict.text);
 		return;
 	}
+	if (!fds_reach(b)) {
+		turn_away(b, f->flow, &o, LIMIT_HOST, 0, "too many connections are being opened");
+		return;
+	}
 	if (flow_new(b, f->flow, &o) == NULL) {
-		record_limit(LIMIT_POLICY_FLOWS, FLOWS_MAX, 1, uv_now(&b->loop));
-		proxy_refuse(c, f->flow, &refused_by_limit, "too many flows");
+		turn_away(b, f->flow, &o, LIMIT_POLICY_FLOWS, FLOWS_MAX, "too many flows");
 		return;
 	}
 	record_attempt(&o);
@@ -266,6 +296,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	fl->opened = true;
+	b->n_opening--;
 	record_result(&fl->open, NULL, 0);
 	pass_on(b->client, f, fd);
 }
@@ -424,6 +455,15 @@ on_dialler_flush(struct chan *c)
 	b->client_paused = throttle(b->client_uv, c, b->client_paused);
 }
 
+static size_t
+fds_max(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur > SPARE_FDS ?
+	    r.rlim_cur - SPARE_FDS : 0;
+}
+
 static void *
 broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 {
@@ -431,6 +471,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 
 	event_init(conf->log_fd);
 	TAILQ_INIT(&b.flows);
+	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id) || (b.policy = policy_new()) == NULL)
 		fatal("cannot start");
 	b.client = chan_new(rfd, wfd, R_PROXY, R_STACK, &b);

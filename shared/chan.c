@@ -5,7 +5,7 @@
  * at the latest, the first byte that was sent together with it.  So the receiver queues
  * descriptors in order and each frame that says nfds = 1 takes the next; the sender
  * sees to it that a frame never leaves before its descriptor: flush sends up to
- * FDS_A_SEND of them and no byte of the frame of the one after.
+ * CHAN_FDS_A_READ of them and no byte of the frame of the one after.
  *
  * What must stay true: a descriptor that was received is owned by exactly one of the
  * queue, a handler, or nobody (closed).
@@ -25,7 +25,6 @@
 
 #define IN_SIZE		(256 * 1024)	/* several of the longest frames */
 #define OUT_MAX		(16 << 20)	/* a peer this far behind does not read at all */
-#define FDS_A_SEND	64		/* SCM_MAX_FD is 253 */
 #define FDS_WAITING	256
 #define READS_A_TURN	16		/* then others have a turn */
 #define TYPE_MAX	128
@@ -245,7 +244,7 @@ static ssize_t
 out_sendmsg(struct chan *c, size_t len, size_t nfds)
 {
 	union {
-		char		buf[CMSG_SPACE(sizeof(int) * FDS_A_SEND)];
+		char		buf[CMSG_SPACE(sizeof(int) * CHAN_FDS_A_READ)];
 		struct cmsghdr	align;
 	} control;
 	struct iovec iov = { .iov_base = c->out + c->out_off, .iov_len = len };
@@ -295,7 +294,7 @@ chan_flush(struct chan *c)
 	ssize_t n;
 
 	while (c->why == NULL && c->out_len > c->out_off) {
-		nfds = c->n_out_fds < FDS_A_SEND ? c->n_out_fds : FDS_A_SEND;
+		nfds = c->n_out_fds < CHAN_FDS_A_READ ? c->n_out_fds : CHAN_FDS_A_READ;
 		len = c->out_len - c->out_off;
 		if (c->n_out_fds > nfds)
 			len = (size_t)(c->out_fds[nfds].at - c->out_pos);
@@ -355,7 +354,7 @@ static ssize_t
 in_recv(struct chan *c)
 {
 	union {
-		char		buf[CMSG_SPACE(sizeof(int) * FDS_A_SEND)];
+		char		buf[CMSG_SPACE(sizeof(int) * CHAN_FDS_A_READ)];
 		struct cmsghdr	align;
 	} control;
 	struct iovec iov = { .iov_base = c->in + c->in_len, .iov_len = IN_SIZE - c->in_len };
@@ -498,5 +497,6 @@ uint32_t	 chan_caps(const struct chan *c)	{ return c->theirs & c->offered; }
 uint32_t	 chan_offer(const struct chan *c)	{ return c->theirs; }
 bool		 chan_carries_fds(const struct chan *c)	{ return c->is_socket; }
 size_t		 chan_backlog(const struct chan *c)	{ return c->out_len - c->out_off; }
+size_t		 chan_fds_queued(const struct chan *c)	{ return c->n_out_fds; }
 int		 chan_rfd(const struct chan *c)		{ return c->rfd; }
 int		 chan_wfd(const struct chan *c)		{ return c->wfd; }

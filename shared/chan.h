@@ -19,6 +19,8 @@
 
 struct chan;
 
+#define CHAN_FDS_A_READ	64	/* as many descriptors come at once; SCM_MAX_FD is 253 */
+
 /* fd is the frame's descriptor or -1; it belongs to the handler. */
 typedef void	(*chan_fn)(struct chan *, const struct frame *, int fd);
 
@@ -78,6 +80,7 @@ uint32_t	 chan_caps(const struct chan *);	/* of both; 0 before both HELLOs */
 uint32_t	 chan_offer(const struct chan *);	/* of the peer; 0 before its HELLO */
 bool		 chan_carries_fds(const struct chan *);	/* the transport could */
 size_t		 chan_backlog(const struct chan *);	/* bytes queued and not yet written */
+size_t		 chan_fds_queued(const struct chan *);	/* descriptors that wait with them */
 int		 chan_rfd(const struct chan *);
 int		 chan_wfd(const struct chan *);		/* equal to rfd for a socket */
 

@@ -5,9 +5,12 @@
  * SPDX-License-Identifier: MIT
  */
 #include <jansson.h>
+#include <sys/resource.h>
 
 #include "talk.h"
 
+#define LIMIT		230		/* of open files: a little above where the channel goes */
+#define TOO_MANY	"too many connections are being opened"
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* A stage with both its neighbours.  far: the dialler's end, which records what came. */
@@ -355,6 +358,105 @@ START_TEST(dialler_that_goes_ends_the_stage)
 }
 END_TEST
 
+/* ---- few descriptors ---- */
+
+/* How often word is in the events that were not read yet. */
+static size_t
+events_with(struct stage_test *s, const char *word)
+{
+	static char text[65536];
+	ssize_t n = read(s->log_fd, text, sizeof(text) - 1);
+	size_t found = 0;
+
+	text[n > 0 ? n : 0] = '\0';
+	for (const char *p = text; (p = strstr(p, word)) != NULL; p++)
+		found++;
+	return found;
+}
+
+/* One more OPEN, answered by the dialler where it comes that far; the client reads nothing. */
+static bool
+ask_unread(struct stage_test *s, uint64_t id)
+{
+	struct addr dst = address("198.51.100.1", 80);
+	struct msg_open o = open_to(IPPROTO_TCP, &dst);
+	struct pollfd far = { .fd = chan_rfd(s->far), .events = POLLIN };
+	int64_t until = now_ms() + PATIENCE_MS;
+	size_t refused = 0;
+
+	open_ask(s->t, id, &o);
+	chan_flush(s->t->chan);
+	for (s->n = 0; s->n == 0 && refused == 0; refused = events_with(s, TOO_MANY)) {
+		ck_assert_msg(now_ms() < until, "flow %ju is neither asked for nor refused",
+		    (uintmax_t)id);
+		if (poll(&far, 1, 2) > 0)
+			ck_assert_int_eq(chan_read(s->far), 1);
+	}
+	if (s->n == 0)
+		return false;
+	grant(s, id, some_socket());
+	ck_assert_int_eq(chan_flush(s->far), 0);
+	return true;
+}
+
+/* What the client has got; it does not keep it. */
+static void
+fds_close(struct stage_test *s, uint64_t last)
+{
+	for (uint64_t id = 1; id <= last; id++)
+		if (s->t->flow[id].opened && s->t->flow[id].fd != -1) {
+			close(s->t->flow[id].fd);
+			s->t->flow[id].fd = -1;
+		}
+}
+
+/* A client that does not read, or a dialler that does not answer, must not cost a descriptor. */
+START_TEST(flows_beyond_the_descriptors_are_refused)
+{
+	enum { ASKED = 1000 };
+	struct stage_test *s;
+	size_t granted = 0;
+	uint64_t id;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ LIMIT, LIMIT }), 0);
+	s = stage_new(OVER_SOCKET, MSG_CAP_FD);
+	ck_assert_int_ge(fcntl(s->log_fd, F_SETPIPE_SZ, 1 << 20), 1 << 20);	/* for all at the end */
+	for (id = 1; id <= ASKED; id++)
+		granted += ask_unread(s, id);
+	ck_assert_uint_gt(granted, 0);
+	ck_assert_uint_lt(granted, ASKED);
+	STAGE_WAIT(s, (fds_close(s, ASKED), s->t->n_opened + s->t->n_refused == ASKED));
+	ck_assert_uint_eq(s->t->n_opened, granted);
+	for (id = 1; id <= ASKED; id++)
+		ck_assert(s->t->flow[id].opened || s->t->flow[id].no.why == REFUSED_LIMIT);
+	ck_assert(ask_unread(s, id));			/* it passes */
+	ck_assert_int_eq(stage_end(s), 0);
+	ck_assert_ptr_nonnull(strstr(s->t->h.err, "limit reached: descriptors, ports or memory"));
+	ck_assert_ptr_eq(strchr(s->t->h.err, '\n'), s->t->h.err + strlen(s->t->h.err) - 1);
+}
+END_TEST
+
+START_TEST(unanswered_flows_count_as_descriptors)
+{
+	enum { ASKED = LIMIT };
+	struct stage_test *s;
+	uint64_t id;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ LIMIT, LIMIT }), 0);
+	s = stage_new(OVER_SOCKET, MSG_CAP_FD);
+	for (id = 1; id <= ASKED && s->t->n_refused == 0; id++)
+		ask(s, id, IPPROTO_TCP, "198.51.100.1", 80);
+	ck_assert_uint_lt(id, ASKED);
+	ck_assert_uint_gt(id, 10);
+	ck_assert_int_eq(s->t->flow[id - 1].no.why, REFUSED_LIMIT);
+	ck_assert_uint_eq(events_with(s, TOO_MANY), 1);
+	flow_close(s->t, 1, CLOSE_CANCEL);
+	ask(s, id, IPPROTO_TCP, "198.51.100.1", 80);
+	ck_assert(!s->t->flow[id].refused);
+	ck_assert_int_eq(stage_end(s), 0);
+}
+END_TEST
+
 /* ---- garbage from either neighbour ---- */
 
 static void
@@ -549,6 +651,8 @@ main(void)
 	tcase_add_loop_test(tc, payload_passes_through_where_descriptors_do_not, 0, 2);
 	tcase_add_test(tc, limits_are_recorded_and_do_not_flood_the_record);
 	tcase_add_test(tc, dialler_that_goes_ends_the_stage);
+	tcase_add_test(tc, flows_beyond_the_descriptors_are_refused);
+	tcase_add_test(tc, unanswered_flows_count_as_descriptors);
 	tcase_add_loop_test(tc, garbage_ends_it_with_one_line, 0, (int)COUNT(garbage));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
