@@ -57,12 +57,23 @@ attach_queue(struct flow *f, enum host_mode mode)
 }
 
 static bool
-attach_fd(struct flow *f, int fd)
+watch(struct flow *f, int op, int fd, uint32_t also)
 {
 	struct epoll_event ev = { .data.ptr = f,
-	    .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+	    .events = EPOLLIN | EPOLLRDHUP | EPOLLET | also };
 
-	if (f->stack->epoll_fd != -1 && epoll_ctl(f->stack->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0) {
+	return f->stack->epoll_fd == -1 || epoll_ctl(f->stack->epoll_fd, op, fd, &ev) == 0;
+}
+
+/*
+ * Room to write is news of a stream only once it has been full: of a new socket it would be told
+ * at once, which is a turn of the loop for each connection.
+ */
+static bool
+attach_fd(struct flow *f, int fd)
+{
+	f->out_watched = !is_stream(f);
+	if (!watch(f, EPOLL_CTL_ADD, fd, f->out_watched ? EPOLLOUT : 0)) {
 		close(fd);
 		return false;
 	}
@@ -145,6 +156,11 @@ fd_send(struct flow *f, const void *data, size_t len, int *err)
 		return HOST_ERROR;
 	}
 	f->writable = false;
+	/* If there is room again meanwhile, this tells, too. */
+	if (!f->out_watched && !(f->out_watched = watch(f, EPOLL_CTL_MOD, f->fd, EPOLLOUT))) {
+		*err = errno;		/* it would wait for ever */
+		return HOST_ERROR;
+	}
 	return n < 0 ? (is_stream(f) ? 0 : HOST_AGAIN) : n;
 }
 

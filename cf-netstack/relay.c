@@ -9,7 +9,7 @@
  *
  * What must stay true: a byte that was acknowledged to the child reaches the host, or the child
  * gets a RST.  The memory of a flow is bounded: up by the window (twice UP_CAP_MOST, as a large
- * buffer may be half full), down by DOWN_MEM_MOST: 1.8 MiB where both readers have stopped, and
+ * buffer may be half full), down by DOWN_MEM_MOST: 3.5 MiB where both readers have stopped, and
  * nothing where they keep up.
  *
  * SPDX-License-Identifier: MIT
@@ -218,34 +218,69 @@ down_keep(struct tcp *t, struct buf *b, uint32_t len)
 	return s;
 }
 
+/* Nothing came with it: what becomes of the flow. */
+static void
+down_end(struct tcp *t, ssize_t n)
+{
+	if (n == HOST_EOF && !t->up_failed)
+		t->host_eof = true;
+	else if (n != HOST_AGAIN || t->up_failed)
+		tcp_abort(t, CLOSE_PEER);
+}
+
+/* What one segment may hold. */
+static uint32_t
+down_most(const struct tcp *t, uint32_t room)
+{
+	uint32_t most = tcp_seg_max(t);
+
+	/* Without GSO a large read is cut up when it leaves; it is still one piece here. */
+	if (most == t->mss)
+		most = (UINT16_MAX / t->mss) * t->mss;
+	return room < most ? room : most;
+}
+
+/*
+ * Where the end of file has been announced it is looked for at once (*after), so that a short
+ * answer and its FIN are one packet for the child.
+ */
+static ssize_t
+down_read(struct tcp *t, uint8_t *data, uint32_t most, ssize_t *after)
+{
+	int err;
+	ssize_t n = host_recv(&t->f, data, most, &err);
+
+	*after = HOST_AGAIN;
+	if (n <= 0 || (uint32_t)n == most || !t->f.host_rdhup || t->up_failed)
+		return n;
+	*after = host_recv(&t->f, data + n, most - (uint32_t)n, &err);
+	return *after > 0 ? n + *after : n;
+}
+
 /* One segment.  false: nothing more for now. */
 static bool
 down_one(struct tcp *t, uint32_t room)
 {
 	struct stack *s = t->f.stack;
-	uint32_t most = tcp_seg_max(t);
 	struct buf *b = buf_get(s);
 	struct seg *seg;
-	ssize_t n;
-	int err;
+	ssize_t n, after;
 
 	if (b == NULL)
 		return false;
-	/* Without GSO a large read is cut up when it leaves; it is still one piece here. */
-	if (most == t->mss)
-		most = (UINT16_MAX / t->mss) * t->mss;
-	n = host_recv(&t->f, buf_data(b), room < most ? room : most, &err);
-	if (n > 0 && (seg = down_keep(t, b, (uint32_t)n)) != NULL) {
-		t->down_mem += seg_mem(seg);
-		tcp_send_seg(t, seg);
-		return true;
+	n = down_read(t, buf_data(b), down_most(t, room), &after);
+	if (n <= 0 || (seg = down_keep(t, b, (uint32_t)n)) == NULL) {
+		buf_put(s, b);
+		down_end(t, n > 0 ? HOST_ERROR : n);
+		return false;
 	}
-	buf_put(s, b);
-	if (n == HOST_EOF && !t->up_failed)
+	t->down_mem += seg_mem(seg);
+	if (after == HOST_EOF)
 		t->host_eof = true;
-	else if (n != HOST_AGAIN || t->up_failed)
-		tcp_abort(t, CLOSE_PEER);
-	return false;
+	tcp_send_seg(t, seg);
+	if (after == HOST_ERROR)
+		down_end(t, after);
+	return true;
 }
 
 void

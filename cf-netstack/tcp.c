@@ -45,7 +45,9 @@ pass_fin_up(struct tcp *t)
 	if (!t->fin_in || t->host_shut || t->up_failed || !STAILQ_EMPTY(&t->up))
 		return;
 	t->host_shut = true;
-	host_shutdown(&t->f);
+	/* The host has ended and was read to its end, so the close that is next sends this FIN. */
+	if (t->state != TS_TIME_WAIT || t->f.host_mode != HOST_FD)
+		host_shutdown(&t->f);
 }
 
 /* The host's end of file becomes our FIN; it takes a byte of the child's window. */
@@ -62,7 +64,6 @@ pass_fin_down(struct tcp *t)
 		return;
 	}
 	tcp_send_fin(t);
-	tcp_set_state(t, t->state == TS_ESTABLISHED ? TS_FIN_WAIT_1 : TS_LAST_ACK);
 }
 
 /*

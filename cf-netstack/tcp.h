@@ -147,9 +147,9 @@ static inline uint32_t seq_max(uint32_t a, uint32_t b) { return seq_lt(a, b) ? b
 static inline uint32_t seq_min(uint32_t a, uint32_t b) { return seq_lt(a, b) ? a : b; }
 
 #define UP_CAP_FIRST	(256 * 1024)	/* enough for the child to build 64 KiB segments */
-#define UP_CAP_MOST	(512 * 1024)
-#define DOWN_MOST	(512 * 1024)	/* in flight to the child */
-#define DOWN_MEM_MOST	(768 * 1024)	/* what holding it may cost */
+#define UP_CAP_MOST	(1024 * 1024)
+#define DOWN_MOST	(1024 * 1024)	/* in flight to the child */
+#define DOWN_MEM_MOST	(1536 * 1024)	/* what holding it may cost */
 #define OOO_MOST	256		/* segments kept that came too early */
 #define TCP_WSCALE	8
 #define MEM_PRESSURE	((size_t)256 << 20)	/* in all flows: windows get small above it */
@@ -174,7 +174,7 @@ void	tcp_send_challenge(struct tcp *);
 void	tcp_send_rst(struct tcp *);
 void	tcp_send_probe(struct tcp *);
 void	tcp_send_fin(struct tcp *);
-/* Send len bytes of s at nxt; s is then kept in t->down. */
+/* Send s at nxt, with a FIN where the host has ended; s is then kept in t->down. */
 void	tcp_send_seg(struct tcp *, struct seg *);
 /* Send a range again that is in t->down (or is our FIN). */
 void	tcp_resend(struct tcp *, uint32_t from, uint32_t to);

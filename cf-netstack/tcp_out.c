@@ -233,16 +233,6 @@ tcp_send_rst(struct tcp *t)
 		emit(t, TF_RST, t->nxt, NULL, 0);
 }
 
-void
-tcp_send_fin(struct tcp *t)
-{
-	t->fin_out = true;
-	emit(t, TF_FIN, t->nxt, NULL, 0);
-	t->nxt++;
-	if (t->rto_at == 0)
-		tcp_rto_start(t);
-}
-
 /* RFC 9293 3.10.7.1: the answer to what belongs to no connection. */
 void
 tcp_reset_reply(struct stack *s, const struct pkt *p, const struct tcp_seg_in *in)
@@ -287,11 +277,32 @@ tcp_room(const struct tcp *t)
 	return room < t->mss && flight > 0 ? 0 : room;
 }
 
+/* Our FIN has a place in the sequence now. */
+static void
+fin_sent(struct tcp *t)
+{
+	t->fin_out = true;
+	t->nxt++;
+	tcp_set_state(t, t->state == TS_ESTABLISHED ? TS_FIN_WAIT_1 : TS_LAST_ACK);
+	if (t->rto_at == 0)
+		tcp_rto_start(t);
+}
+
+void
+tcp_send_fin(struct tcp *t)
+{
+	emit(t, TF_FIN, t->nxt, NULL, 0);
+	fin_sent(t);
+}
+
+/* The end of the host's stream goes with its last byte where the window has room for both. */
 void
 tcp_send_seg(struct tcp *t, struct seg *s)
 {
+	bool fin = t->host_eof && t->nxt + s->len - t->una < t->wnd;
+
 	s->seq = t->nxt;
-	emit_all(t, TF_PSH, t->nxt, seg_bytes(s), s->len);
+	emit_all(t, TF_PSH | (fin ? TF_FIN : 0), t->nxt, seg_bytes(s), s->len);
 	t->nxt += s->len;
 	t->down_len += s->len;
 	t->f.down_packets++;
@@ -304,7 +315,9 @@ tcp_send_seg(struct tcp *t, struct seg *s)
 		t->rtt_seq = t->nxt;
 		t->rtt_at = t->f.stack->now;
 	}
-	if (t->rto_at == 0)
+	if (fin)
+		fin_sent(t);
+	else if (t->rto_at == 0)
 		tcp_rto_start(t);
 }
 

@@ -60,7 +60,7 @@ done
 # ---- readers that stop ----
 
 # Buffers of the kernel: about 6 MiB at the receiver, 4 at the sender; twice, as there are two
-# connections.  Ours may add 2.
+# connections.  Ours may add 4.
 a_reader_that_stops_stops_the_writer() {	# there|here HOST PORT
 	: >"$T/stream.log"
 	local n

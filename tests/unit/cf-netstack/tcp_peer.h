@@ -87,7 +87,7 @@ static bool		 host_eof, host_ended, flow_closed, host_reset;
 static enum close_reason flow_reason;
 static uint64_t		 flow_id, flow_up, flow_down;
 static uint32_t		 frame_credit, frame_owed;
-static unsigned		 n_opens, n_rst_out, n_icmp_out;
+static unsigned		 n_opens, n_rst_out, n_icmp_out, n_fin_out, n_fin_with_data;
 
 static _Noreturn void
 die(const char *what)
@@ -178,6 +178,8 @@ on_tap(void *arg, const struct virtio_net_hdr *vh, const uint8_t *packet, size_t
 	}
 	MUST(tcp_parse(&p, &in));
 	n_rst_out += (in.flags & TF_RST) != 0;
+	n_fin_out += (in.flags & TF_FIN) != 0;
+	n_fin_with_data += (in.flags & TF_FIN) != 0 && in.len > 0;
 	header = len - in.len;
 	step = vh->gso_type != VIRTIO_NET_HDR_GSO_NONE ? vh->gso_size : in.len;
 	MUST(vh->gso_type == VIRTIO_NET_HDR_GSO_NONE || (vh->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM));
@@ -329,14 +331,14 @@ peer_push(void)
 static void
 peer_take_data(const struct tcp_seg_in *in)
 {
-	uint32_t off = in->seq - pe.irs - 1;
+	uint32_t off = in->seq - pe.irs - 1, end = off + in->len + ((in->flags & TF_FIN) != 0);
 
 	if (in->len == 0 && (in->flags & TF_FIN) == 0) {
 		pe.ack_due |= off != pe.got + pe.fin_seen;	/* a probe */
 		return;
 	}
 	pe.ack_due = true;
-	MUST(off + in->len <= w.down && (off + in->len <= pe.told_edge || w.hostile));
+	MUST(off + in->len <= w.down && (end <= pe.told_edge || w.hostile));
 	for (uint32_t i = 0; i < in->len; i++) {
 		MUST(in->data[i] == byte_at(off + i, false));
 		pe.have[off + i] = 1;
@@ -706,7 +708,7 @@ world_begin(uint64_t seed)
 	host_eof = host_ended = flow_closed = host_reset = false;
 	flow_id = flow_up = flow_down = 0;
 	frame_credit = MSG_WINDOW_INITIAL;
-	n_opens = n_rst_out = n_icmp_out = 0;
+	n_opens = n_rst_out = n_icmp_out = n_fin_out = n_fin_with_data = 0;
 	host_far = -1;
 }
 
@@ -745,6 +747,13 @@ stack_takes(const uint8_t *bytes, size_t len)
 	stack_packet(&st, &vh, copy, len);
 }
 
+/* What epoll would tell of the host end; its end comes now and then later than its last byte. */
+static uint32_t
+host_events(const struct flow *f)
+{
+	return EPOLLIN | (f->out_watched ? EPOLLOUT : 0) | (host_ended && dice(4) ? EPOLLRDHUP : 0);
+}
+
 /* One ms for everybody. */
 static void
 world_tick(void)
@@ -764,7 +773,7 @@ world_tick(void)
 	MUST(chan_read(st.proxy) == 1);
 	t = the_flow();
 	if (t != NULL && t->f.is_open && t->f.host_mode == HOST_FD)
-		host_event(&t->f, EPOLLIN | EPOLLOUT);
+		host_event(&t->f, host_events(&t->f));
 	stack_turn(&st);
 	stack_turn(&st);
 	proxy_read();

@@ -295,6 +295,97 @@ START_TEST(closed_window_is_probed_until_it_opens)
 }
 END_TEST
 
+/* How the end of a short answer comes; to: where the window that the peer tells ends. */
+static void
+short_answer(uint32_t down, uint32_t to)
+{
+	w = fair;
+	w.up = 0;
+	w.down = down;
+	w.window = to;
+	w.wscale = false;
+	world_begin(1);
+	connected();
+	host_tick_fd();			/* sends, and ends */
+	ticks(10);
+	ck_assert_uint_eq(pe.got, down);
+}
+
+START_TEST(short_answer_and_its_end_are_one_packet)
+{
+	static const uint32_t lengths[] = { 1, 100, 1448, 2000 };
+	struct tcp *t;
+
+	short_answer(lengths[_i], 65535);
+	t = the_flow();
+	ck_assert(pe.fin_seen && t->fin_out);
+	ck_assert_int_eq(t->state, TS_FIN_WAIT_1);
+	ck_assert_uint_eq(t->nxt - t->una, lengths[_i] + 1);
+	ck_assert_uint_eq(n_fin_out, 1);
+	ck_assert_uint_eq(n_fin_with_data, 1);
+	ticks(5000);			/* no ACK: both are repeated, in one packet again */
+	ck_assert_uint_gt(n_fin_with_data, 1);
+	peer_send(0, 0, 0);
+	ticks(5);
+	ck_assert_int_eq(t->state, TS_FIN_WAIT_2);
+	ck_assert_uint_eq(t->down_len, 0);
+	world_end();
+}
+END_TEST
+
+START_TEST(an_end_without_room_waits_for_the_window)
+{
+	short_answer(700, 700);
+	ck_assert(!pe.fin_seen && n_fin_out == 0);
+	peer_send(0, 0, 0);		/* all is acknowledged, and there is room again */
+	ticks(5);
+	ck_assert(pe.fin_seen);
+	ck_assert_uint_eq(n_fin_out, 1);
+	ck_assert_uint_eq(n_fin_with_data, 0);
+	world_end();
+}
+END_TEST
+
+START_TEST(an_ack_of_the_data_alone_leaves_the_end_to_be_repeated)
+{
+	struct tcp *t;
+
+	short_answer(500, 65535);
+	t = the_flow();
+	pe.fin_seen = false;		/* lost between the kernel's segments */
+	peer_send(0, 0, 0);
+	ticks(5);
+	ck_assert_int_eq(t->state, TS_FIN_WAIT_1);
+	ck_assert_uint_eq(t->nxt - t->una, 1);
+	ticks(3000);
+	ck_assert(pe.fin_seen);
+	ck_assert_uint_gt(n_fin_out, 1);
+	ck_assert_uint_eq(n_fin_with_data, 1);
+	peer_send(0, 0, 0);
+	ticks(5);
+	ck_assert_int_eq(t->state, TS_FIN_WAIT_2);
+	world_end();
+}
+END_TEST
+
+START_TEST(room_at_the_host_is_asked_for_only_when_it_was_full)
+{
+	struct tcp *t;
+
+	w = fair;
+	w.up = STREAM_MAX;
+	world_begin(1);
+	t = connected();
+	ck_assert(!t->f.out_watched);
+	for (int i = 0; i < 3000 && t->f.writable; i++) {
+		peer_tick();
+		world_tick();
+	}
+	ck_assert(t->f.out_watched && !t->f.writable && t->up_len > 0);
+	world_end();
+}
+END_TEST
+
 START_TEST(time_wait_gives_way_to_a_new_connection)
 {
 	uint32_t old;
@@ -425,6 +516,10 @@ main(void)
 	tcase_add_test(tc, keepalive_is_answered_while_the_host_lives);
 	tcase_add_test(tc, stopped_host_stops_the_child);
 	tcase_add_test(tc, closed_window_is_probed_until_it_opens);
+	tcase_add_loop_test(tc, short_answer_and_its_end_are_one_packet, 0, 4);
+	tcase_add_test(tc, an_end_without_room_waits_for_the_window);
+	tcase_add_test(tc, an_ack_of_the_data_alone_leaves_the_end_to_be_repeated);
+	tcase_add_test(tc, room_at_the_host_is_asked_for_only_when_it_was_full);
 	tcase_add_test(tc, time_wait_gives_way_to_a_new_connection);
 	tcase_add_test(tc, idle_flow_costs_little_and_sets_no_timer);
 	tcase_add_test(tc, opens_in_flight_are_bounded);
