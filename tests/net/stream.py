@@ -15,12 +15,14 @@ Uses only what Debian's python3-minimal has.
 		close		end both sides once the other has
 		die		be killed
 		count		LOG: "count N" bytes up to the end
+		push		for each line, which is a number, so many bytes
 	hold_server HOST PORT	accept, and hold
 
 Commands print what came of it, or end with a message and status 1:
 
 	half_up, half_down, reset_down, reset_up, stall, flood, close, die, keepalive,
 	urgent, syn_data, same_port HOST PORT ...
+	pull HOST PORT	for each line of stdin, a number, get so many bytes and print how many came
 	leave HOST PORT N	send N bytes and exit before they can have been delivered
 	hold HOST PORT N AT_ONCE	N connections, AT_ONCE of them being opened; "held N refused N"
 				once they are there, and the same when stdin ends
@@ -149,6 +151,9 @@ def serve_one(s, host, log):
         rest(s)
     elif what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "push":
+        for line in s.makefile():
+            send(s, int(line))
     elif what == "count":
         note(f"count {rest(s)}")
 
@@ -263,6 +268,16 @@ def urgent(host, port):
     print(got.decode())
 
 
+def pull(host, port):
+    s = connected(host, port, "push")
+    for line in sys.stdin:
+        s.sendall(line.encode())
+        n = 0
+        while n < int(line):
+            n += len(s.recv(65536)) or die("it ended")
+        print(n, flush=True)
+
+
 def syn_data(host, port):
     s = socket.socket(family(host), socket.SOCK_STREAM)
     s.sendto(b"echo\nhello", socket.MSG_FASTOPEN, (host, int(port)))
@@ -320,7 +335,7 @@ def hold(host, port, n, at_once):
 
 COMMANDS = {f.__name__: f for f in (
     serve, hold_server, half_up, half_down, close, reset_down, reset_up, keepalive, stall, flood,
-    urgent, syn_data, same_port, leave, hold)}
+    urgent, pull, syn_data, same_port, leave, hold)}
 COMMANDS["die"] = dead
 
 if __name__ == "__main__":

@@ -77,6 +77,32 @@ it a_reader_that_stops_stops_the_writer there $V6 6011
 it a_reader_that_stops_stops_the_writer here $V4 6012
 it a_reader_that_stops_stops_the_writer here $V6 6013
 
+# ---- windows ----
+
+# receive_buffer HOST PORT: of the host's socket to it, in bytes.
+receive_buffer() {
+	local to=$1
+	[[ $to != *:* ]] || to="[$to]"
+	ss -tmnOH state established dst "$to:$2" | sed 's/.*,rb\([0-9]*\),.*/\1/'
+}
+
+# The kernel begins with 128 KiB, and sometimes does not notice that a far peer needs more.
+a_download_gets_a_wide_window_but_a_short_answer_does_not() {	# HOST
+	only_cf
+	local had size
+	coproc stream pull "$1" 6000
+	for size in 20000 20000; do
+		echo $size >&"${COPROC[1]}"
+		read -r had <&"${COPROC[0]}"
+		same bytes "$had" $size
+		printf '%s ' "$(receive_buffer "$1" 6000)" >>sizes
+	done
+	eval "exec ${COPROC[1]}>&-"
+	like "receive buffer after 20 and 40 kB" "$(cat sizes)" '^[0-9]{6} [0-9]{7,} $'
+}
+it a_download_gets_a_wide_window_but_a_short_answer_does_not $V4
+it a_download_gets_a_wide_window_but_a_short_answer_does_not $V6
+
 # ---- oddities ----
 
 keepalive_is_answered() { same said "$(stream keepalive "$1" 6000)" alive; }
