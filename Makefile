@@ -155,7 +155,7 @@ check: deps
 check-unit check-sandbox check-fuzz check-net: check-%: all tests
 	$(Q)tests/run $(B) $*
 .PHONY: tests
-tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire
+tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire $(B)/tests/bench/plaintun
 
 fuzz:
 	$(Q)$(MAKE) --no-print-directory $(JOBS) DEBUG=1 tests

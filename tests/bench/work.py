@@ -13,7 +13,7 @@ import shlex
 import time
 
 from sandbox import Sandbox, machine_busy
-from world import HOLD_PORT, HTTP_PORT, SERVER4, SERVER6, WIRE_SERVER4, Failed
+from world import HOLD_PORT, HTTP_PORT, SERVER4, SERVER6, WIRE_SERVER4, WIRE_SERVER6, Failed
 
 IPERF_PORT, RR_PORT, FLOOD_PORT, CLOSED_PORT = 5201, 9998, 9999, 9
 HELD = 1000                     # connections of the memory row
@@ -32,6 +32,7 @@ class Work:
     wire: list = None           # options of the wire that it goes through
     seconds: float = 0          # how long the command takes
     without: tuple = ()         # runners that are not asked
+    before: str = ""            # what the runner is started by
 
     def rows(self):
         main = () if self.special is measure_memory else (("", self.unit),)
@@ -119,21 +120,23 @@ def measure_memory(world, box):
 WAIT6 = (f"for i in $(seq 300); do ip -6 route get {SERVER6} >/dev/null 2>&1 &&"
          " [ -z \"$(ip -6 addr show scope global tentative)\" ] && break; sleep 0.01; done; ")
 NAMESERVER = "ns=$(awk '/^nameserver/ {print $2; exit}' /etc/resolv.conf); "
-LINKS = (("rtt0.2", 0.2, None), ("rtt5", 5, None), ("rtt50", 50, None), ("rtt300", 300, None),
-         ("loss0.1", 5, "0.1"), ("loss1", 5, "1"))
+BACK = {"up": "", "down": " -R"}
+LINKS = (("rtt0.2", 0.2), ("rtt5", 5), ("rtt50", 50), ("rtt300", 300),
+         ("rtt5v6", 5, WIRE_SERVER6), ("rtt50v6", 50, WIRE_SERVER6),
+         ("loss0.1", 5, WIRE_SERVER4, "0.1"), ("loss1", 5, WIRE_SERVER4, "1"))
 
 
-def iperf(name, seconds, args, before="", **kw):
-    return Work(name, "Gbit/s", f"{before}iperf3 -J -C cubic -p {IPERF_PORT} {args}", iperf_result,
+def iperf(name, seconds, args, wait="", **kw):
+    return Work(name, "Gbit/s", f"{wait}iperf3 -J -C cubic -p {IPERF_PORT} {args}", iperf_result,
                 ["iperf3", "-s", "-1", "-p", str(IPERF_PORT)], IPERF_PORT, seconds=seconds, **kw)
 
 
-def over_wire(link, rtt_ms, loss, way, seconds):
+def over_wire(way, seconds, link, rtt_ms, server=WIRE_SERVER4, loss=None):
     """Slow start, which at 300 ms takes seconds, is left out."""
     skip = round(rtt_ms / 100)
     took = seconds + skip
     wire = ["-d", str(rtt_ms * 500)] + (["-l", loss] if loss else [])
-    args = f"-c {WIRE_SERVER4} -t {seconds} -O {skip}" + (" -R" if way == "down" else "")
+    args = f"-c {server} -t {seconds} -O {skip}{BACK[way]}"
     return iperf(f"{link}_{way}", took, args, wire=wire, without=("slirp",))
 
 
@@ -164,6 +167,8 @@ def workloads(s):
         iperf("tcp_down_1", s, f"-c {SERVER4} -t {s} -R", extra=CPU),
         iperf("tcp_up_4", s, f"-c {SERVER4} -t {s} -P 4"),
         iperf("tcp_down_4", s, f"-c {SERVER4} -t {s} -P 4 -R"),
+        *(iperf(f"tcp_{way}_plain", s, f"-c {SERVER4} -t {s}{BACK[way]}", before="plaintun ")
+          for way in BACK),
         iperf("tcp6_up_1", s, f"-6 -c {SERVER6} -t {s}", WAIT6),
         iperf("tcp6_down_1", s, f"-6 -c {SERVER6} -t {s} -R", WAIT6),
         rr("tcp_rr", "tcp_rr", 1, s, extra=LATENCY),
@@ -192,7 +197,7 @@ def workloads(s):
         Work("wakeups_idle", "switches/s", "sleep 4.5", special=measure_wakeups),
         Work("pss", "MiB", f"exec inside.py hold {SERVER4} {HOLD_PORT} {HELD}",
              special=measure_memory, extra=((" idle", "MiB"), (f" {HELD} conns", "MiB"))),
-        *(over_wire(*link, way, s) for link in LINKS for way in ("up", "down")),
+        *(over_wire(way, s, *link) for link in LINKS for way in BACK),
     ]
 
 
@@ -210,7 +215,7 @@ def run_work(world, work, prefix):
             helpers.append(world.wire(work.wire))
         if work.server:
             helpers.append(world.server(work.server, work.port))
-        box = Sandbox(world, prefix, command)
+        box = Sandbox(world, work.before + prefix, command)
         box.until("READY", 10)
         time.sleep(0.2)         # what a runner still does after its start is not the workload's
         if callable(work.special):

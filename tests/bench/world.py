@@ -3,6 +3,7 @@
     [ sandbox, made by the runner ]--TUN--[ "host" namespace ]--veth--[ server namespace ]
                                           10.99.0.1 fd99::1           10.99.0.2 fd99::2
                                           10.99.1.1      --wire--     10.99.1.2
+                                          fd99:1::1                   fd99:1::2
 
 * Nothing leaves these namespaces: the default route leads to an address nobody has.
 * Both use cubic and Linux's own tcp_rmem and tcp_wmem, whatever the machine's settings.
@@ -31,6 +32,7 @@ CGROUPS = next((d for d in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SERVER4, HOST4, SERVER6, HOST6 = "10.99.0.2", "10.99.0.1", "fd99::2", "fd99::1"
 WIRE_SERVER4, WIRE_HOST4 = "10.99.1.2", "10.99.1.1"
+WIRE_SERVER6, WIRE_HOST6 = "fd99:1::2", "fd99:1::1"
 NOWHERE4, NOWHERE6 = "10.99.0.254", "fd99::fe"
 HTTP_PORT, HOLD_PORT = 8080, 8081
 UID = 60990
@@ -144,7 +146,7 @@ class World:
         """Copies: the user may not be able to read the sources' folder, and a build that
         goes on there must not change what is measured."""
         os.mkdir(self.dir + "/bin")
-        for f in ("rr", "udpflood", "wire"):
+        for f in ("rr", "udpflood", "wire", "plaintun"):
             shutil.copy(f"{self.build}/tests/bench/{f}", self.dir + "/bin")
         for f in ("inside.py", "slirp4netns-run"):
             shutil.copy(f"{HERE}/{f}", self.dir + "/bin")
@@ -231,10 +233,12 @@ class World:
         p = self.daemon(["wire", *args, self.host, self.srv], stdout=subprocess.PIPE, text=True)
         if p.stdout.readline() != "ready\n":
             raise Failed(f"wire does not come up: {args}")
-        for ns, me, peer in ((self.host, WIRE_HOST4, WIRE_SERVER4),
-                             (self.srv, WIRE_SERVER4, WIRE_HOST4)):
-            # its random numbers are for our packets, not for neighbour discovery
-            self.ip("netns", "exec", ns, "sysctl", "-qw", "net.ipv6.conf.wire0.disable_ipv6=1")
-            self.ip("-n", ns, "addr", "add", me, "peer", peer, "dev", "wire0")
+        for ns, me4, me6 in ((self.host, WIRE_HOST4, WIRE_HOST6),
+                             (self.srv, WIRE_SERVER4, WIRE_SERVER6)):
+            self.ip("-n", ns, "addr", "add", me4 + "/24", "dev", "wire0")
+            if "-l" in args:    # its random numbers are for our packets, not for IPv6's own
+                self.ip("netns", "exec", ns, "sysctl", "-qw", "net.ipv6.conf.wire0.disable_ipv6=1")
+            else:
+                self.ip("-n", ns, "addr", "add", me6 + "/64", "dev", "wire0", "nodad")
             self.ip("-n", ns, "link", "set", "wire0", "up")
         return p

@@ -56,7 +56,7 @@ weather_choose(bool hostile)
 	    .mss = dice(2) ? 1440 : 100 + dice(1300), .window = dice(2) ? 1 << 20 : 500 + dice(60000),
 	    .stalls = dice(2), .ts = dice(2), .sack = dice(2), .wscale = dice(2), .v6 = dice(2),
 	    .frames = dice(2), .up = dice(30000), .down = dice(30000), .hostile = hostile,
-	    .host_reads = dice(2) ? 0 : 1 + dice(2000) };
+	    .host_reads = dice(2) ? 0 : 1 + dice(2000), .plain = dice(3) == 0 };
 }
 
 static bool

@@ -47,6 +47,7 @@ START_TEST(fair_weather_needs_no_repetition)
 	w = fair;
 	w.v6 = _i & 1;
 	w.frames = (_i & 2) != 0;
+	w.plain = (_i & 4) != 0;
 	converse((uint64_t)_i, 20000);
 }
 END_TEST
@@ -68,6 +69,7 @@ START_TEST(any_weather_delivers_both_streams)
 	    .host_reads = dice(2) ? 0 : 1 + dice(3000) };
 	if (w.v6 && w.mss > 1440)
 		w.mss = 1440;
+	w.plain = dice(3) == 0;
 	converse(seed, 3000000);
 }
 END_TEST
@@ -504,7 +506,7 @@ main(void)
 	TCase *tc = tcase_create("tcp");
 
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, fair_weather_needs_no_repetition, 0, 4);
+	tcase_add_loop_test(tc, fair_weather_needs_no_repetition, 0, 8);
 	tcase_add_loop_test(tc, any_weather_delivers_both_streams, 0, 120);
 	tcase_add_test(tc, syn_is_answered_only_when_the_host_is_connected);
 	tcase_add_loop_test(tc, refusal_is_what_connect_would_have_said, 0, 2 * (int)COUNT(refusals));
