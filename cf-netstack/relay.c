@@ -3,7 +3,8 @@
  *
  * Up, a segment goes to the host from the buffer it was read into; what the host does not
  * take waits, in that very buffer where it is large, packed into small ones otherwise, and
- * shrinks the window that the child is told.  Down, the host is read straight into the buffer
+ * shrinks the window that the child is told.  Small packets, as a TUN without offloads gives them,
+ * wait for the end of the turn and go together.  Down, the host is read straight into the buffer
  * that a segment leaves from, never more than the child's window takes, so nothing waits here
  * that was not sent; it is kept until acknowledged.
  *
@@ -23,6 +24,7 @@
 
 #define KEEP_BIG	(32 * 1024)	/* a payload of this size keeps its 64 KiB buffer */
 #define PACK		(4096 - sizeof(struct seg))	/* small ones are gathered in pieces of this */
+#define PACK_BURST	(32 * 1024)	/* ... and of this where all of them are small */
 #define BURST		6		/* segments down in a turn, then others have theirs */
 #define UP_CAP_PRESSURE	(16 * 1024)
 
@@ -123,8 +125,8 @@ static bool
 up_keep(struct tcp *t, const uint8_t *data, uint32_t len)
 {
 	struct seg *last = STAILQ_EMPTY(&t->up) ? NULL : t->up_last, *s;
+	uint32_t off, n, pack = t->f.stack->tun.no_gso ? PACK_BURST : PACK;
 	struct buf *b;
-	uint32_t off, n;
 
 	t->up_len += len;
 	if (len >= KEEP_BIG && (b = tun_take_current(t->f.stack, data, &off)) != NULL) {
@@ -145,10 +147,21 @@ up_keep(struct tcp *t, const uint8_t *data, uint32_t len)
 	}
 	if (len == 0)
 		return true;
-	if ((s = seg_new(t, data, len, len < PACK ? PACK : len)) == NULL)
+	if ((s = seg_new(t, data, len, len < pack ? pack : len)) == NULL)
 		return false;
 	up_append(t, s);
 	return true;
+}
+
+/*
+ * Without offloads a stream comes in packets of the MTU, many in a burst.  Each sent on by itself
+ * would be a packet of the host's: they go together at the end of the turn.
+ */
+static void
+up_gather(struct tcp *t)
+{
+	t->f.woken = true;
+	flow_run_later(&t->f);
 }
 
 void
@@ -159,7 +172,9 @@ relay_up(struct tcp *t, const uint8_t *data, uint32_t len)
 
 	if (t->f.dead || t->up_failed)
 		return;
-	if (STAILQ_EMPTY(&t->up) && t->f.writable) {
+	if (t->f.writable && t->f.stack->tun.no_gso) {
+		up_gather(t);
+	} else if (STAILQ_EMPTY(&t->up) && t->f.writable) {
 		n = host_send(&t->f, data, len, &err);
 		if (n == HOST_ERROR) {
 			up_fail(t);
@@ -196,6 +211,8 @@ relay_up_flush(struct tcp *t)
 	}
 	if (t->f.dead)
 		return;
+	if (t->f.stack->tun.no_gso)
+		grow(t);
 	room = relay_up_room(t);
 	if (!t->fin_in && room > told && (room - told >= t->up_cap / 4 ||
 	    (told < 2u * t->mss && room >= 2u * t->mss)))

@@ -167,8 +167,8 @@ def workloads(s):
         iperf("tcp_down_1", s, f"-c {SERVER4} -t {s} -R", extra=CPU),
         iperf("tcp_up_4", s, f"-c {SERVER4} -t {s} -P 4"),
         iperf("tcp_down_4", s, f"-c {SERVER4} -t {s} -P 4 -R"),
-        *(iperf(f"tcp_{way}_plain", s, f"-c {SERVER4} -t {s}{BACK[way]}", before="plaintun ")
-          for way in BACK),
+        *(iperf(f"tcp_{way}_plain", s, f"-c {SERVER4} -t {s}{BACK[way]}", before="plaintun ",
+                extra=CPU[:1]) for way in BACK),
         iperf("tcp6_up_1", s, f"-6 -c {SERVER6} -t {s}", WAIT6),
         iperf("tcp6_down_1", s, f"-6 -c {SERVER6} -t {s} -R", WAIT6),
         rr("tcp_rr", "tcp_rr", 1, s, extra=LATENCY),

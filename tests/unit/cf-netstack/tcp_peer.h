@@ -88,7 +88,7 @@ static bool		 host_eof, host_ended, flow_closed, host_reset;
 static enum close_reason flow_reason;
 static uint64_t		 flow_id, flow_up, flow_down;
 static uint32_t		 frame_credit, frame_owed;
-static unsigned		 n_opens, n_rst_out, n_icmp_out, n_fin_out, n_fin_with_data;
+static unsigned		 n_opens, n_rst_out, n_icmp_out, n_fin_out, n_fin_with_data, n_data;
 
 static _Noreturn void
 die(const char *what)
@@ -524,6 +524,7 @@ on_frame(const struct frame *f)
 		flow_down = c.down_bytes;
 		break;
 	case MSG_DATA:
+		n_data++;
 		host_takes(f->body, f->len);
 		frame_owed += f->len;
 		if (frame_owed > 30000 && !flow_closed) {
@@ -710,7 +711,7 @@ world_begin(uint64_t seed)
 	host_eof = host_ended = flow_closed = host_reset = false;
 	flow_id = flow_up = flow_down = 0;
 	frame_credit = MSG_WINDOW_INITIAL;
-	n_opens = n_rst_out = n_icmp_out = n_fin_out = n_fin_with_data = 0;
+	n_opens = n_rst_out = n_icmp_out = n_fin_out = n_fin_with_data = n_data = 0;
 	host_far = -1;
 }
 

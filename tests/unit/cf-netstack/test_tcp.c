@@ -370,6 +370,23 @@ START_TEST(an_ack_of_the_data_alone_leaves_the_end_to_be_repeated)
 }
 END_TEST
 
+/* Twenty packets of one burst: the host gets them in one piece, not in twenty. */
+START_TEST(small_packets_of_a_burst_go_on_together)
+{
+	w = fair;
+	w.up = 29000;
+	w.frames = w.plain = true;
+	world_begin(1);
+	connected();
+	peer_push();
+	ticks(3);
+	ck_assert_uint_eq(host_got, w.up);
+	ck_assert_uint_eq(n_data, 1);
+	ck_assert(host_eof);
+	world_end();
+}
+END_TEST
+
 START_TEST(room_at_the_host_is_asked_for_only_when_it_was_full)
 {
 	struct tcp *t;
@@ -521,6 +538,7 @@ main(void)
 	tcase_add_loop_test(tc, short_answer_and_its_end_are_one_packet, 0, 4);
 	tcase_add_test(tc, an_end_without_room_waits_for_the_window);
 	tcase_add_test(tc, an_ack_of_the_data_alone_leaves_the_end_to_be_repeated);
+	tcase_add_test(tc, small_packets_of_a_burst_go_on_together);
 	tcase_add_test(tc, room_at_the_host_is_asked_for_only_when_it_was_full);
 	tcase_add_test(tc, time_wait_gives_way_to_a_new_connection);
 	tcase_add_test(tc, idle_flow_costs_little_and_sets_no_timer);
