@@ -405,6 +405,26 @@ START_TEST(room_at_the_host_is_asked_for_only_when_it_was_full)
 }
 END_TEST
 
+/* RFC 9293 3.6, figure 13: each FIN is on its way before the other has come. */
+START_TEST(both_ends_may_end_at_once)
+{
+	struct tcp *t;
+
+	short_answer(500, 65535);		/* our FIN is out, and not acknowledged */
+	t = the_flow();
+	pe.fin_seen = false;
+	peer_push();
+	ticks(5);
+	ck_assert_int_eq(t->state, TS_CLOSING);
+	pe.fin_seen = true;
+	peer_send(0, pe.nxt, 0);
+	ticks(5);
+	ck_assert_int_eq(t->state, TS_TIME_WAIT);
+	ck_assert(flow_closed);
+	world_end();
+}
+END_TEST
+
 START_TEST(time_wait_gives_way_to_a_new_connection)
 {
 	uint32_t old;
@@ -540,6 +560,7 @@ main(void)
 	tcase_add_test(tc, an_ack_of_the_data_alone_leaves_the_end_to_be_repeated);
 	tcase_add_test(tc, small_packets_of_a_burst_go_on_together);
 	tcase_add_test(tc, room_at_the_host_is_asked_for_only_when_it_was_full);
+	tcase_add_test(tc, both_ends_may_end_at_once);
 	tcase_add_test(tc, time_wait_gives_way_to_a_new_connection);
 	tcase_add_test(tc, idle_flow_costs_little_and_sets_no_timer);
 	tcase_add_test(tc, opens_in_flight_are_bounded);
