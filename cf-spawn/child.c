@@ -19,24 +19,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "childnet.h"
 #include "log.h"
 #include "spawn.h"
 
 /* Send a report, with a descriptor or -1. */
 static void
-report(int fd, enum child_stage stage, const char *what, unsigned offloads, int pass_fd)
+report_send(int fd, const struct child_report *r, int pass_fd)
 {
-	struct child_report r = { .stage = stage, .err = errno, .offloads = offloads };
 	union {
 		char		buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr	align;
 	} control = { 0 };
-	struct iovec iov = { .iov_base = &r, .iov_len = sizeof(r) };
+	struct iovec iov = { .iov_base = (void *)r, .iov_len = sizeof(*r) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cmsg;
 
-	if (what != NULL)
-		snprintf(r.what, sizeof(r.what), "%s", what);
 	if (pass_fd != -1) {
 		msg.msg_control = control.buf;
 		msg.msg_controllen = sizeof(control.buf);
@@ -50,10 +48,19 @@ report(int fd, enum child_stage stage, const char *what, unsigned offloads, int 
 		_exit(STATUS_FAILED);
 }
 
+static void
+report(int fd, enum child_stage stage, const char *what)
+{
+	struct child_report r = { .stage = stage, .err = errno };
+
+	snprintf(r.what, sizeof(r.what), "%s", what);
+	report_send(fd, &r, -1);
+}
+
 static _Noreturn void
 failed(int fd, const char *what)
 {
-	report(fd, CHILD_FAILED, what, 0, -1);
+	report(fd, CHILD_FAILED, what);
 	_exit(STATUS_FAILED);
 }
 
@@ -77,27 +84,47 @@ namespaces_make(int fd, const struct conf *conf, const struct identity *id)
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0)
 		failed(fd, "make user, mount and network namespaces");
 	if (id->privileged || conf->map_subids) {
-		report(fd, CHILD_NEEDS_MAP, NULL, 0, -1);
+		report(fd, CHILD_NEEDS_MAP, "");
 		wait_go_on(fd);
 	} else if (idmap_self(id->uid, id->gid) != 0) {
 		failed(fd, "map our own user id");
 	}
 }
 
+/* The kernel path, where it is wanted and works; cf-netstack gets what we had of it. */
 static void
-network_make(int fd, const struct identity *id)
+tcp_make(int fd, const struct conf *conf, int tun_fd, bool ipv6, struct child_report *tun)
 {
-	const char *what;
-	unsigned offloads;
-	int tun_fd = tun_open(&offloads, &what);
+	struct kpath k;
 
-	if (tun_fd == -1)
-		failed(fd, what);
-	report(fd, CHILD_TUN, NULL, offloads, tun_fd);
-	close(tun_fd);
-	if (netlink_configure(&what) != 0)
+	if (!tcp_path_wanted(conf))
+		return;
+	kpath_open(&k, tun_fd, ipv6);
+	snprintf(tun->what, sizeof(tun->what), "%s", k.why);
+	for (unsigned i = 0; i < KPATH_FAMILIES; i++) {
+		struct child_report r = { .stage = CHILD_LISTEN, .family = i == KPATH_4 ? 4 : 6 };
+
+		if (k.listen_fd[i] == -1)
+			continue;
+		report_send(fd, &r, k.listen_fd[i]);
+		close(k.listen_fd[i]);
+	}
+}
+
+static void
+network_make(int fd, const struct conf *conf, const struct identity *id)
+{
+	struct child_report tun = { .stage = CHILD_TUN };
+	const char *what;
+	bool ipv6;
+	int tun_fd = tun_open(&tun.offloads, &what);
+
+	if (tun_fd == -1 || netlink_configure(&ipv6, &what) != 0)
 		failed(fd, what);
 	netlink_sysctls(id->gid);
+	tcp_make(fd, conf, tun_fd, ipv6, &tun);
+	report_send(fd, &tun, tun_fd);
+	close(tun_fd);
 }
 
 /* After this the process is what the command will be. */
@@ -129,14 +156,14 @@ child_main(int fd, const struct conf *conf, const struct identity *id, const str
 	const char *what;
 
 	namespaces_make(fd, conf, id);
-	network_make(fd, id);
+	network_make(fd, conf, id);
 	if (mounts_make(texts, &what) != 0)
 		failed(fd, what);
 	powers_drop(fd, conf, id);
 	wait_go_on(fd);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(conf->command[0], conf->command);
-	report(fd, CHILD_NO_EXEC, conf->command[0], 0, -1);
+	report(fd, CHILD_NO_EXEC, conf->command[0]);
 	_exit(errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
@@ -159,7 +186,7 @@ child_start(struct child *child, const struct conf *conf, const struct identity 
 }
 
 int
-child_report_read(const struct child *child, struct child_report *r, int *tun_fd)
+child_report_read(const struct child *child, struct child_report *r, int *pass_fd)
 {
 	union {
 		char		buf[CMSG_SPACE(sizeof(int))];
@@ -171,7 +198,7 @@ child_report_read(const struct child *child, struct child_report *r, int *tun_fd
 	struct cmsghdr *cmsg;
 	ssize_t n;
 
-	*tun_fd = -1;
+	*pass_fd = -1;
 	do {
 		n = recvmsg(child->fd, &msg, MSG_CMSG_CLOEXEC);
 	} while (n == -1 && errno == EINTR);
@@ -179,7 +206,7 @@ child_report_read(const struct child *child, struct child_report *r, int *tun_fd
 		return 0;
 	cmsg = CMSG_FIRSTHDR(&msg);
 	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
-		memcpy(tun_fd, CMSG_DATA(cmsg), sizeof(int));
+		memcpy(pass_fd, CMSG_DATA(cmsg), sizeof(int));
 	r->what[sizeof(r->what) - 1] = '\0';
 	return 1;
 }

@@ -1,10 +1,9 @@
 /*
  * netlink.c - addresses, routes and links of the child's network namespace.
  *
- * All requests go out in one datagram and each is acknowledged; which one failed is
- * known by its sequence number.  The addresses are /32 and /128: a connected subnet
- * would have neighbours that nobody is.  No link-local address is made, so an idle
- * tree sends no router solicitations or multicast reports.
+ * The addresses are /32 and /128: a connected subnet would have neighbours that nobody
+ * is.  No link-local address is made, so an idle tree sends no router solicitations or
+ * multicast reports.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,68 +19,41 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "batch.h"
+#include "childnet.h"
 #include "inside.h"
-#include "spawn.h"
 
 #define TUN_QUEUE_LEN	10000	/* 500 slots drop packets of 16 parallel streams */
-#define BATCH_SIZE	4096
-
-struct batch {
-	char		 buf[BATCH_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	size_t		 len;
-	unsigned	 n;			/* requests; their sequence numbers are 1..n */
-	const char	*what[16];		/* of each, for the message */
-	bool		 optional[16];		/* a kernel without IPv6 may refuse it */
-};
-
-static struct nlmsghdr *
-request(struct batch *b, const char *what, bool optional, uint16_t type, uint16_t flags)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(b->buf + b->len);
-
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-	b->what[b->n] = what;
-	b->optional[b->n] = optional;
-	nlh->nlmsg_seq = ++b->n;
-	return nlh;
-}
-
-static void
-request_end(struct batch *b, const struct nlmsghdr *nlh)
-{
-	b->len += NLMSG_ALIGN(nlh->nlmsg_len);
-}
 
 static void
 link_up(struct batch *b, const char *what, unsigned index)
 {
-	struct nlmsghdr *nlh = request(b, what, false, RTM_NEWLINK, 0);
+	struct nlmsghdr *nlh = batch_request(b, what, false, RTM_NEWLINK, NLM_F_ACK);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 
 	ifi->ifi_family = AF_UNSPEC;
 	ifi->ifi_index = (int)index;
 	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
-	request_end(b, nlh);
+	batch_request_end(b, nlh);
 }
 
 static void
 link_configure(struct batch *b, unsigned index)
 {
-	struct nlmsghdr *nlh = request(b, "configure tun0", false, RTM_NEWLINK, 0);
+	struct nlmsghdr *nlh = batch_request(b, "configure tun0", false, RTM_NEWLINK, NLM_F_ACK);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 
 	ifi->ifi_family = AF_UNSPEC;
 	ifi->ifi_index = (int)index;
 	mnl_attr_put_u32(nlh, IFLA_MTU, INSIDE_MTU);
 	mnl_attr_put_u32(nlh, IFLA_TXQLEN, TUN_QUEUE_LEN);
-	request_end(b, nlh);
+	batch_request_end(b, nlh);
 }
 
 static void
 link_no_link_local(struct batch *b, unsigned index)
 {
-	struct nlmsghdr *nlh = request(b, "keep tun0 silent", true, RTM_NEWLINK, 0);
+	struct nlmsghdr *nlh = batch_request(b, "keep tun0 silent", true, RTM_NEWLINK, NLM_F_ACK);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 	struct nlattr *spec, *inet6;
 
@@ -92,15 +64,16 @@ link_no_link_local(struct batch *b, unsigned index)
 	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(nlh, inet6);
 	mnl_attr_nest_end(nlh, spec);
-	request_end(b, nlh);
+	batch_request_end(b, nlh);
 }
 
 static void
 address_add(struct batch *b, unsigned index, int family, const char *text)
 {
 	bool v6 = family == AF_INET6;
-	struct nlmsghdr *nlh = request(b, v6 ? "set the IPv6 address" : "set the IPv4 address", v6,
-	    RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *nlh = batch_request(b,
+	    v6 ? "set the IPv6 address" : "set the IPv4 address", v6,
+	    RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
 	uint8_t ip[16];
 	size_t len = v6 ? 16 : 4;
@@ -113,15 +86,16 @@ address_add(struct batch *b, unsigned index, int family, const char *text)
 	ifa->ifa_index = index;
 	mnl_attr_put(nlh, IFA_LOCAL, len, ip);
 	mnl_attr_put(nlh, IFA_ADDRESS, len, ip);
-	request_end(b, nlh);
+	batch_request_end(b, nlh);
 }
 
 static void
 route_default(struct batch *b, unsigned index, int family)
 {
 	bool v6 = family == AF_INET6;
-	struct nlmsghdr *nlh = request(b, v6 ? "set the IPv6 route" : "set the IPv4 route", v6,
-	    RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *nlh = batch_request(b,
+	    v6 ? "set the IPv6 route" : "set the IPv4 route", v6,
+	    RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 
 	rtm->rtm_family = (uint8_t)family;
@@ -130,69 +104,32 @@ route_default(struct batch *b, unsigned index, int family)
 	rtm->rtm_scope = v6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	rtm->rtm_type = RTN_UNICAST;
 	mnl_attr_put_u32(nlh, RTA_OIF, index);
-	request_end(b, nlh);
-}
-
-/* Read acknowledgements until each request has had one. */
-static int
-acks_read(const struct batch *b, int fd, const char **what)
-{
-	char buf[BATCH_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	unsigned left = b->n;
-	ssize_t got;
-	int len;
-
-	while (left > 0) {
-		*what = "read the kernel's answer";
-		if ((got = recv(fd, buf, sizeof(buf), 0)) <= 0)
-			return -1;
-		len = (int)got;
-		for (const struct nlmsghdr *nlh = (const struct nlmsghdr *)buf;
-		    mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
-			const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
-
-			if (nlh->nlmsg_type != NLMSG_ERROR || nlh->nlmsg_seq == 0 ||
-			    nlh->nlmsg_seq > b->n)
-				continue;
-			left--;
-			if (err->error == 0 || b->optional[nlh->nlmsg_seq - 1])
-				continue;
-			*what = b->what[nlh->nlmsg_seq - 1];
-			errno = -err->error;
-			return -1;
-		}
-	}
-	return 0;
+	batch_request_end(b, nlh);
 }
 
 int
-netlink_configure(const char **what)
+netlink_configure(bool *ipv6, const char **what)
 {
 	struct batch b = { 0 };
+	uint32_t before6;
 	unsigned tun;
-	int fd, rc = -1, saved;
 
 	*what = "find tun0";
 	if ((tun = if_nametoindex("tun0")) == 0)
-		return -1;
-	*what = "open a netlink socket";
-	if ((fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) == -1)
 		return -1;
 	link_up(&b, "bring lo up", 1);
 	link_configure(&b, tun);
 	link_no_link_local(&b, tun);
 	link_up(&b, "bring tun0 up", tun);
 	address_add(&b, tun, AF_INET, INSIDE_CHILD4);
-	address_add(&b, tun, AF_INET6, INSIDE_CHILD6);
 	route_default(&b, tun, AF_INET);
+	before6 = (1u << b.n) - 1;
+	address_add(&b, tun, AF_INET6, INSIDE_CHILD6);
 	route_default(&b, tun, AF_INET6);
-	*what = "configure the network";
-	if (send(fd, b.buf, b.len, 0) == (ssize_t)b.len)
-		rc = acks_read(&b, fd, what);
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return rc;
+	if (batch_run(&b, NETLINK_ROUTE, what) != 0)
+		return -1;
+	*ipv6 = (b.refused & ~before6) == 0;
+	return 0;
 }
 
 static bool

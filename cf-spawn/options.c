@@ -93,6 +93,21 @@ set_verbose(void *conf, const char *arg, char *why)
 	return true;
 }
 
+static bool
+set_tcp_path(void *conf, const char *arg, char *why)
+{
+	static const char *const names[] = { [TCP_PATH_AUTO] = "auto", [TCP_PATH_KERNEL] = "kernel",
+	    [TCP_PATH_TUN] = "tun" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(arg, names[i]) == 0) {
+			((struct conf *)conf)->tcp_path = (enum tcp_path)i;
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "write auto, kernel or tun");
+	return false;
+}
+
 /* Accepted for childflow's sake: what it names is what there is. */
 static bool
 set_backend(void *conf, const char *arg, char *why)
@@ -136,6 +151,8 @@ static const struct cli_option options[] = {
 	  "names of FILE come before those of /etc/hosts" },
 	{ 'c', "capture",	"FILE",		set_capture_file,
 	  "write the tree's packets to FILE (pcapng)" },
+	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
+	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
@@ -176,6 +193,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 	int at;
 
 	conf->status_fd = -1;
+	conf->tcp_path = TCP_PATH_TUN;
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;
@@ -185,5 +203,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
+	if (conf->tcp_path == TCP_PATH_KERNEL && conf->capture_file != NULL)
+		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
+		    "kernel or --capture out");
 	log_init("cf-spawn", conf->verbose);
 }

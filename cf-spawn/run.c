@@ -49,6 +49,7 @@ struct run {
 	struct helpers		 helpers;
 	struct child		 child;
 	struct chan		*control;
+	struct tcp_choice	 tcp;
 	int			 signal_fd;
 	sigset_t		 caller_mask;
 	struct timespec		 began;
@@ -295,19 +296,31 @@ tun_pass_on(struct run *r, int tun_fd, unsigned offloads)
 	maybe_start_command(r);
 }
 
+/* The child has made what it can for TCP: is it what was asked for? */
+static void
+tcp_path_told(struct run *r, const char *why)
+{
+	tcp_path_decided(&r->tcp, r->conf, why);
+	if (r->conf->tcp_path != TCP_PATH_KERNEL || why[0] == '\0')
+		return;
+	snprintf(r->detail, sizeof(r->detail), "the kernel path for TCP is not there: %.160s", why);
+	log_warnx("%s (leave --tcp-path kernel out, or try: cf-doctor tcp-path)", r->detail);
+	give_up(r, STATUS_FAILED, "setup");
+}
+
 static void
 on_child_report(struct run *r)
 {
 	struct child_report report;
 	const char *why;
-	int tun_fd;
+	int fd;
 
-	if (child_report_read(&r->child, &report, &tun_fd) == 0) {
+	if (child_report_read(&r->child, &report, &fd) == 0) {
 		/* It has executed the command, or has died: SIGCHLD tells which. */
 		close(r->child.fd);
 		r->child.fd = -1;
 		if (r->state == RUNNING && r->reason == NULL)
-			status_started(r->conf->status_fd, r->child.pid);
+			status_started(r->conf->status_fd, r->child.pid, &r->tcp);
 		on_sigchld(r);
 		return;
 	}
@@ -321,8 +334,12 @@ on_child_report(struct run *r)
 		}
 		child_go_on(&r->child);
 		break;
+	case CHILD_LISTEN:
+		tcp_path_listener(&r->tcp, r->control, report.family, fd);
+		break;
 	case CHILD_TUN:
-		tun_pass_on(r, tun_fd, report.offloads);
+		tcp_path_told(r, report.what);
+		tun_pass_on(r, fd, report.offloads);
 		break;
 	case CHILD_NO_EXEC:
 		snprintf(r->detail, sizeof(r->detail), "cannot execute %.150s: %s", report.what,
@@ -554,7 +571,7 @@ summarise(struct run *r)
 
 	if (r->helpers.facts_fd == -1)
 		return;
-	status_facts(r->helpers.facts_fd, r->conf, r->code, r->reason, ms_since(&r->began));
+	status_facts(r->helpers.facts_fd, r->conf, &r->tcp, r->code, r->reason, ms_since(&r->began));
 	close(r->helpers.facts_fd);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (!h->ended && ms_since(&start) < REAP_LIMIT_MS)

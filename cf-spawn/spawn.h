@@ -23,6 +23,9 @@
 
 #define RESOLVERS_MAX		16
 
+/* --tcp-path: who ends the tree's TCP. */
+enum tcp_path { TCP_PATH_AUTO, TCP_PATH_KERNEL, TCP_PATH_TUN };
+
 struct conf {
 	char		**command;	/* argv of the command */
 	struct addr	 dns[RESOLVERS_MAX];	/* -d */
@@ -36,6 +39,7 @@ struct conf {
 	bool		 cap_net_raw;
 	bool		 wait_tree;
 	bool		 summary;
+	enum tcp_path	 tcp_path;
 	bool		 check_only;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
@@ -85,15 +89,6 @@ int	idmap_self(uid_t uid, gid_t gid);
  */
 const char	*idmap_write(pid_t pid, bool privileged);
 
-/* ---- tun.c, netlink.c: the child's network, made inside its namespace ---- */
-
-/* The TUN device as a descriptor, with the offloads that were granted; -1, errno and *what. */
-int	tun_open(unsigned *offloads, const char **what);
-/* Addresses, routes, everything up; -1, errno and *what. */
-int	netlink_configure(const char **what);
-/* Best effort: what this netns needs changed in /proc/sys/net. */
-void	netlink_sysctls(gid_t gid);
-
 /* ---- resolv.c, hosts.c: the texts that stand in for the host's files ---- */
 
 #define RESOLV_CONF	"/etc/resolv.conf"
@@ -118,11 +113,27 @@ int	mounts_make(const struct texts *, const char **what);
 /* treefilter.c: the filter that the command and all its children live under; -1, errno. */
 int	treefilter_load(void);
 
+/* ---- tcppath.c: which way TCP goes ---- */
+
+struct tcp_choice {
+	unsigned	 families;	/* that go by the kernel */
+	const char	*name;		/* "kernel", "tun" or "mixed"; NULL: not known yet */
+	char		 why[160];	/* not (only) by the kernel; may be empty */
+};
+
+struct chan;
+bool	tcp_path_wanted(const struct conf *);
+/* Pass a listener on to cf-netstack; fd is closed. */
+void	tcp_path_listener(struct tcp_choice *, struct chan *control, unsigned family, int fd);
+/* No more listeners come; why: what failed, or empty. */
+void	tcp_path_decided(struct tcp_choice *, const struct conf *, const char *why);
+
 /* ---- child.c: the process that becomes the command ---- */
 
 enum child_stage {		/* what the child tells us, in this order */
 	CHILD_NEEDS_MAP = 1,	/* only where idmap_write is wanted */
-	CHILD_TUN,		/* with the TUN's descriptor */
+	CHILD_LISTEN,		/* for each family of the kernel path: with its listener */
+	CHILD_TUN,		/* with the TUN's descriptor; what: why own TCP, or empty */
 	CHILD_FAILED,		/* set-up failed: what, errno */
 	CHILD_NO_EXEC		/* the command cannot be executed: errno */
 };
@@ -130,7 +141,8 @@ enum child_stage {		/* what the child tells us, in this order */
 struct child_report {
 	int		stage;
 	int		err;
-	unsigned	offloads;
+	unsigned	offloads;	/* with CHILD_TUN */
+	unsigned	family;		/* with CHILD_LISTEN: 4 or 6 */
 	char		what[160];
 };
 
@@ -143,10 +155,10 @@ struct child {
 void	child_start(struct child *, const struct conf *, const struct identity *,
 	    const struct texts *, const sigset_t *mask);
 /*
- * The next report.  1: *r is filled, *tun_fd is the TUN or -1.  0: the child has closed
+ * The next report.  1: *r is filled, *pass_fd is the TUN, a listener or -1.  0: the child has closed
  * its end: it runs the command, or it is dead.
  */
-int	child_report_read(const struct child *, struct child_report *r, int *tun_fd);
+int	child_report_read(const struct child *, struct child_report *r, int *pass_fd);
 void	child_go_on(const struct child *);
 
 /* ---- helpers.c: start, wire and watch ---- */
@@ -187,9 +199,9 @@ int	run(struct conf *);
 
 /* ---- status.c: --status-fd, and the facts for the summary ---- */
 
-void	status_started(int fd, pid_t pid);
+void	status_started(int fd, pid_t pid, const struct tcp_choice *);
 void	status_exit(int fd, int code, const char *reason, const char *detail);
-void	status_facts(int fd, const struct conf *, int code, const char *reason,
-	    long duration_ms);
+void	status_facts(int fd, const struct conf *, const struct tcp_choice *, int code,
+	    const char *reason, long duration_ms);
 
 #endif

@@ -2,7 +2,7 @@
  * status.c - what scripts and the summary are told: JSON, one object a line.
  *
  * An exit status of 0 to 255 cannot be told from the command's own; --status-fd can:
- *   {"event":"started","pid":N}
+ *   {"event":"started","pid":N,"tcp_path":"kernel|tun|mixed"[,"tcp_path_why":...]}
  *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper",...}
  *
  * SPDX-License-Identifier: MIT
@@ -43,11 +43,26 @@ line_write(int fd, json_t *o)
 	free(text);
 }
 
-void
-status_started(int fd, pid_t pid)
+static void
+tcp_path_add(json_t *o, const struct tcp_choice *tcp)
 {
-	if (fd != -1)
-		line_write(fd, json_pack("{s:s,s:i}", "event", "started", "pid", (int)pid));
+	if (tcp->name == NULL)
+		return;
+	json_object_set_new(o, "tcp_path", json_string(tcp->name));
+	if (tcp->why[0] != '\0')
+		json_object_set_new(o, "tcp_path_why", event_text(tcp->why, strlen(tcp->why)));
+}
+
+void
+status_started(int fd, pid_t pid, const struct tcp_choice *tcp)
+{
+	json_t *o;
+
+	if (fd == -1)
+		return;
+	o = json_pack("{s:s,s:i}", "event", "started", "pid", (int)pid);
+	tcp_path_add(o, tcp);
+	line_write(fd, o);
 }
 
 void
@@ -64,7 +79,8 @@ status_exit(int fd, int code, const char *reason, const char *detail)
 }
 
 void
-status_facts(int fd, const struct conf *conf, int code, const char *reason, long duration_ms)
+status_facts(int fd, const struct conf *conf, const struct tcp_choice *tcp, int code,
+    const char *reason, long duration_ms)
 {
 	json_t *command = json_array(), *o;
 
@@ -73,6 +89,7 @@ status_facts(int fd, const struct conf *conf, int code, const char *reason, long
 	o = json_pack("{s:s,s:o,s:[],s:i,s:s,s:I}", "backend", "rootless-internal",
 	    "command", command, "sandbox_controls", "exit_code", code, "reason", reason,
 	    "duration_ms", (json_int_t)duration_ms);
+	tcp_path_add(o, tcp);
 	if (conf->capture_file != NULL)
 		json_object_set_new(o, "capture", json_pack("{s:s,s:s,s:s,s:o}",
 		    "status", "enabled", "requested", "child", "effective", "child",

@@ -16,7 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "spawn.h"
+#include "childnet.h"
 
 #ifndef TUN_F_USO4		/* linux 6.2 */
 #define TUN_F_USO4	0x20

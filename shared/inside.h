@@ -20,6 +20,10 @@
 #define INSIDE_PREFIX6		"2001:2:0:cf::"
 #define INSIDE_PREFIX6_LEN	64
 
+/* Nobody: refused by every policy, so nothing that the tree does meets it. */
+#define INSIDE_NOBODY4		"192.0.0.6"
+#define INSIDE_NOBODY6		"2001:2:0:cf::6"
+
 #define INSIDE_MTU		1500
 #define INSIDE_DNS_PORT		53
 

@@ -266,6 +266,23 @@ msg_finish_get(struct rd *r, struct msg_finish *m)
 }
 
 void
+msg_listen_put(struct wr *w, const struct msg_listen *m)
+{
+	wr_u8(w, m->family);
+	wr_u8(w, 0);
+	wr_le16(w, m->port);
+}
+
+bool
+msg_listen_get(struct rd *r, struct msg_listen *m)
+{
+	m->family = rd_u8(r);
+	(void)rd_u8(r);
+	m->port = rd_le16(r);
+	return !r->bad && (m->family == 4 || m->family == 6);
+}
+
+void
 msg_interface_put(struct wr *w, const struct msg_interface *m)
 {
 	wr_le32(w, m->linktype);

@@ -63,6 +63,7 @@ enum role {
 #define MSG_LIMIT_LEN		16
 #define MSG_TUN_LEN		8
 #define MSG_FINISH_LEN		4
+#define MSG_LISTEN_LEN		4
 #define MSG_INTERFACE_LEN	12
 #define MSG_PACKET_LEN		16
 
@@ -84,7 +85,8 @@ enum role {
 	M(PACKET,   65, R_STACK,            R_CAPTURE,          MSG_PACKET_LEN,    MSG_PACKET_MAX, 0) \
 	M(TUN,      80, R_SPAWN,            R_STACK,            MSG_TUN_LEN,       0,              1) \
 	M(FINISH,   81, R_SPAWN,            R_STACK,            MSG_FINISH_LEN,    0,              0) \
-	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0)
+	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0) \
+	M(LISTEN,   83, R_SPAWN,            R_STACK,            MSG_LISTEN_LEN,    0,              1)
 
 #define MSG_ENUM(name, no, from, to, body, tail, fds)	MSG_##name = (no),
 enum msg_type { MSG_TABLE(MSG_ENUM) };
@@ -201,6 +203,15 @@ struct msg_finish {
 	uint32_t	flags;
 };
 
+/*
+ * A listening socket in the namespace of the tree, to which its kernel gives the TCP
+ * handshakes that are written back into the TUN.  Before TUN, at most one a family.
+ */
+struct msg_listen {
+	uint8_t		family;		/* 4 or 6 */
+	uint16_t	port;		/* that it is bound to */
+};
+
 /* A capture source; the tail is its name.  flow in the header is its number. */
 struct msg_interface {
 	uint32_t	linktype;	/* LINKTYPE_ number */
@@ -232,6 +243,7 @@ MSG_BODY(close);
 MSG_BODY(limit);
 MSG_BODY(tun);
 MSG_BODY(finish);
+MSG_BODY(listen);
 MSG_BODY(interface);
 MSG_BODY(packet);
 #undef MSG_BODY

@@ -44,6 +44,7 @@ ROUND_TRIP(opened, MSG_OPENED_LEN)
 ROUND_TRIP(refused, MSG_REFUSED_LEN)
 ROUND_TRIP(close, MSG_CLOSE_LEN)
 ROUND_TRIP(tun, MSG_TUN_LEN)
+ROUND_TRIP(listen, MSG_LISTEN_LEN)
 ROUND_TRIP(interface, MSG_INTERFACE_LEN)
 ROUND_TRIP(packet, MSG_PACKET_LEN)
 
@@ -70,7 +71,7 @@ addr_fuzz(const uint8_t *data, size_t len)
 
 static void	(*const targets[])(const uint8_t *, size_t) = {
 	hello_fuzz, query_fuzz, open_fuzz, opened_fuzz, refused_fuzz, close_fuzz, tun_fuzz,
-	interface_fuzz, packet_fuzz, addr_fuzz
+	interface_fuzz, packet_fuzz, addr_fuzz, listen_fuzz
 };
 
 int

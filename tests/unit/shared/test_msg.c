@@ -185,6 +185,7 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(limit, MSG_LIMIT_LEN, .which = LIMIT_DATAGRAM_OPENING, .most = UINT32_MAX,
 	    .times = UINT64_MAX);
 	ROUND_TRIP(tun, MSG_TUN_LEN, .mtu = 1500, .offloads = 0xffffffff);
+	ROUND_TRIP(listen, MSG_LISTEN_LEN, .family = 6, .port = 0xabcd);
 	ROUND_TRIP(interface, MSG_INTERFACE_LEN, .linktype = 101, .snaplen = 65535, .mtu = 1500);
 	ROUND_TRIP(packet, MSG_PACKET_LEN, .time = UINT64_MAX, .orig_len = 70000, .direction = 2);
 }
@@ -229,6 +230,9 @@ START_TEST(values_that_do_not_exist_are_refused)
 	ck_assert(!ACCEPTED(tun, { .mtu = 1279 }));
 	ck_assert(ACCEPTED(tun, { .mtu = 1280 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 65536 }));
+	for (int family = 0; family < 256; family++)
+		ck_assert_int_eq(ACCEPTED(listen, { .family = (uint8_t)family }),
+		    family == 4 || family == 6);
 	ck_assert(!ACCEPTED(interface, { .linktype = 65536 }));
 	for (uint32_t direction = 0; direction < 5; direction++)
 		ck_assert_int_eq(ACCEPTED(packet, { .direction = direction }),
