@@ -31,12 +31,15 @@ LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson
 LIBS.cf-proxy    := libuv libseccomp jansson
 LIBS.cf-capture  := libuv libseccomp
-LIBS.cf-doctor   := libseccomp jansson
+LIBS.cf-doctor   := libseccomp libmnl jansson
 LIBS.shared      := libuv libseccomp jansson libidn2
+
+# Files of one program that another is made with too: cf-doctor tries what cf-spawn does.
+ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
 	libjansson-dev libmnl-dev libidn2-dev check
-DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 iputils-ping bind9-dnsutils iperf3 openssl \
+DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
 	ngtcp2-client ngtcp2-server
@@ -59,7 +62,7 @@ CPPFLAGS += -D_GNU_SOURCE -DCF_VERSION='"$(VERSION)"' -Ishared
 CFLAGS  += -std=c17 -g -fPIE -fno-strict-aliasing $(MODE) $(WARN)
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
-objs  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+objs  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(addprefix $(B)/,$(ALSO.$(1)))
 parts = $(filter-out $(B)/$(1)/main.o,$(call objs,$(1)))
 cflags = $(shell pkg-config --cflags $(LIBS.$(1)))
 libs   = $(shell pkg-config --libs $(LIBS.$(1)))

@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../cf-spawn/childnet.h"
 #include "doctor.h"
 
 #ifndef TUN_F_USO4
@@ -102,7 +103,8 @@ apparmor_restricts(void)
 
 /* ---- what probes do; each starts where the one before it ended ---- */
 
-enum step { IN_NOTHING, IN_USER, IN_MAPPED, IN_SPACES, IN_PRIVATE, IN_COVERED, IN_TUN_OPEN, IN_TUN };
+enum step { IN_NOTHING, IN_USER, IN_MAPPED, IN_SPACES, IN_PRIVATE, IN_COVERED, IN_TUN_OPEN, IN_TUN,
+    IN_NET };
 
 static const char *const step_failed[] = {
 	[IN_NOTHING] = "cannot make a user namespace",
@@ -112,7 +114,7 @@ static const char *const step_failed[] = {
 	[IN_PRIVATE] = "cannot put a file over " RESOLV_CONF,
 	[IN_COVERED] = "cannot open " TUN_DEVICE,
 	[IN_TUN_OPEN] = "cannot make a TUN device",
-	[IN_TUN] = "cannot set offloads of a TUN device",
+	[IN_TUN] = "cannot configure the network",
 };
 
 static bool
@@ -208,6 +210,29 @@ probe_tun(struct probe *p)
 	    ioctl(fd, TUNSETVNETHDRSZ, &size) == 0))
 		return;
 	set_offloads(p, fd);
+}
+
+/* What cf-spawn's child does; value: how many families work, why: what of it does not. */
+static void
+probe_tcp(struct probe *p)
+{
+	unsigned offloads;
+	struct kpath k;
+	const char *what;
+	bool ipv6;
+	int fd;
+
+	probe_spaces(p);
+	if (p->err != 0)
+		return;
+	fd = tun_open(&offloads, &what);
+	p->step = IN_COVERED;
+	if (!stepped(p, IN_TUN, fd != -1) || !stepped(p, IN_NET, netlink_configure(&ipv6, &what) == 0))
+		return;
+	kpath_open(&k, fd, ipv6);
+	for (int i = 0; i < KPATH_FAMILIES; i++)
+		p->value += k.listen_fd[i] != -1;
+	snprintf(p->why, sizeof(p->why), "%s", k.why);
 }
 
 /* Load a filter as the helpers do and break its rule; the parent sees what comes of it. */
@@ -368,6 +393,21 @@ check_offloads(struct finding *f)
 }
 
 static void
+check_tcp(struct finding *f)
+{
+	struct probe p;
+
+	if (!tried(f, probe_tcp, tun_hint, &p))
+		return;
+	if (p.why[0] != '\0')
+		bad(f, "modprobe nft_tproxy (kernel option NFT_TPROXY); without it cf-netstack ends "
+		    "TCP itself, which works and is slower", "%s", p.why);
+	else
+		good(f, "made it and connected through it (%s)", p.value == KPATH_FAMILIES ?
+		    "IPv4, IPv6" : "IPv4; there is no IPv6");
+}
+
+static void
 check_seccomp(struct finding *f)
 {
 	struct probe p;
@@ -524,6 +564,9 @@ const struct check checks[] = {
 	{ "offloads", "tun_offloads", "TUN offloads",
 	  "large segments, full speed", "without them each packet is 1500 bytes", false,
 	  check_offloads },
+	{ "tcp-path", "tcp_kernel_path", "kernel path for TCP",
+	  "fast TCP", "the tree's own kernel ends TCP where nf_tables and tproxy are there", false,
+	  check_tcp },
 	{ "seccomp", "system_call_filter", "system call filter",
 	  "sealed helpers", "no helper runs unsealed", true, check_seccomp },
 	{ "ping", "ping_sockets", "ping sockets",

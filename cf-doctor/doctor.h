@@ -25,6 +25,7 @@ struct probe {
 	int		step;	/* the caller's number for how far it came */
 	int		err;	/* errno of the step that failed, 0 where none did */
 	unsigned	value;	/* the caller's own */
+	char		why[160];	/* where a number says too little */
 };
 enum probe_end { PROBE_DONE, PROBE_KILLED, PROBE_LATE, PROBE_NOT_STARTED };
 /* PROBE_KILLED: out->err is the signal. */

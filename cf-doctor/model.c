@@ -278,6 +278,8 @@ static const struct {
 	{ "flow_log",		JSON_STRING,	false,	"flow_log is no string" },
 	{ "reason",		JSON_STRING,	false,	"reason is no string" },
 	{ "duration_ms",	JSON_INTEGER,	false,	"duration_ms is no integer" },
+	{ "tcp_path",		JSON_STRING,	false,	"tcp_path is no string" },
+	{ "tcp_path_why",	JSON_STRING,	false,	"tcp_path_why is no string" },
 };
 
 json_t *
@@ -398,6 +400,8 @@ model_new(const struct tally *t, const json_t *facts)
 	json_object_set_new(m, "flow_log", flow_log_json(t, json_object_get(facts, "flow_log")));
 	copy(m, facts, "reason");
 	copy(m, facts, "duration_ms");
+	copy(m, facts, "tcp_path");
+	copy(m, facts, "tcp_path_why");
 	json_object_set_new(m, "flows", flows_json(t));
 	json_object_set_new(m, "bytes", json_pack("{s:I, s:I}", "up", (json_int_t)t->up_bytes,
 	    "down", (json_int_t)t->down_bytes));

@@ -285,6 +285,8 @@ static const struct line {
 	{ "exit",				NULL, "exit_code",		say_exit,	true },
 	{ "reason",				NULL, "reason",			put,		false },
 	{ "duration",				NULL, "duration_ms",		say_duration,	false },
+	{ "tcp path",				NULL, "tcp_path",		put,		false },
+	{ "tcp path why",			NULL, "tcp_path_why",		put,		false },
 	{ "flows",				NULL, "flows",			put_numbers,	true },
 	{ "bytes",				NULL, "bytes",			put_numbers,	true },
 	{ "limits reached (times)",		NULL, "limits_reached",		put_numbers,	false },

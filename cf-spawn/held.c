@@ -23,7 +23,7 @@
 
 #include "childnet.h"
 
-#define WAIT_MS		20
+#define WAIT_MS		50
 #define PACKETS_MAX	16	/* that are not the one we look for */
 #define PORT		9	/* discard (RFC 863); any would do */
 #define VNET_LEN	10	/* struct virtio_net_hdr */

@@ -23,6 +23,7 @@
 #include "childnet.h"
 #include "inside.h"
 
+#define LO_INDEX	1	/* in every network namespace */
 #define TUN_QUEUE_LEN	10000	/* 500 slots drop packets of 16 parallel streams */
 
 static void
@@ -89,6 +90,29 @@ address_add(struct batch *b, unsigned index, int family, const char *text)
 	batch_request_end(b, nlh);
 }
 
+/*
+ * The kernel makes an IPv6 address's local route in a work queue, after the address: until then
+ * packets to it would leave by tun0.  This one is there at once and does the same.
+ */
+static void
+route_own6(struct batch *b)
+{
+	struct nlmsghdr *nlh = batch_request(b, "set the IPv6 address's own route", true,
+	    RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	uint8_t ip[16];
+
+	inet_pton(AF_INET6, INSIDE_CHILD6, ip);
+	rtm->rtm_family = AF_INET6;
+	rtm->rtm_dst_len = 128;
+	rtm->rtm_table = RT_TABLE_LOCAL;
+	rtm->rtm_protocol = RTPROT_BOOT;
+	rtm->rtm_type = RTN_LOCAL;
+	mnl_attr_put(nlh, RTA_DST, sizeof(ip), ip);
+	mnl_attr_put_u32(nlh, RTA_OIF, LO_INDEX);
+	batch_request_end(b, nlh);
+}
+
 static void
 route_default(struct batch *b, unsigned index, int family)
 {
@@ -117,7 +141,7 @@ netlink_configure(bool *ipv6, const char **what)
 	*what = "find tun0";
 	if ((tun = if_nametoindex("tun0")) == 0)
 		return -1;
-	link_up(&b, "bring lo up", 1);
+	link_up(&b, "bring lo up", LO_INDEX);
 	link_configure(&b, tun);
 	link_no_link_local(&b, tun);
 	link_up(&b, "bring tun0 up", tun);
@@ -125,6 +149,7 @@ netlink_configure(bool *ipv6, const char **what)
 	route_default(&b, tun, AF_INET);
 	before6 = (1u << b.n) - 1;
 	address_add(&b, tun, AF_INET6, INSIDE_CHILD6);
+	route_own6(&b);
 	route_default(&b, tun, AF_INET6);
 	if (batch_run(&b, NETLINK_ROUTE, what) != 0)
 		return -1;

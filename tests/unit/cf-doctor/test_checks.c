@@ -87,7 +87,7 @@ END_TEST
 static void
 finds(struct probe *p)
 {
-	*p = (struct probe){ 3, ENOSPC, 77 };
+	*p = (struct probe){ .step = 3, .err = ENOSPC, .value = 77 };
 }
 
 static void
