@@ -12,7 +12,8 @@
  *		}
  *		chain prerouting {
  *			type filter hook prerouting priority mangle
- *			tcp flags & (syn | ack | rst) == syn  iifname "tun0"  tproxy to GATEWAY:1  accept
+ *			tcp flags & (syn | ack | rst) == syn  iifname "tun0"
+ *			    tproxy to GATEWAY:1  accept
  *		}
  *	}
  *
@@ -308,8 +309,8 @@ chain(struct batch *b, int family, const char *name, const char *type, unsigned 
 static void
 rule(struct batch *b, const struct kpath_side *side, const char *name, const struct expr *e)
 {
-	struct nlmsghdr *nlh = request(b, e == syn_from_tun ? "make the nf_tables rule with tproxy" :
-	    "make an nf_tables rule", NFT_MSG_NEWRULE, NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
+	struct nlmsghdr *nlh = request(b, e == syn_from_tun ?
+	    "make the nf_tables rule with tproxy" : "make an nf_tables rule", NFT_MSG_NEWRULE, NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
 	    side->family);
 	struct nlattr *list;
 

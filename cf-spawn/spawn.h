@@ -155,8 +155,8 @@ struct child {
 void	child_start(struct child *, const struct conf *, const struct identity *,
 	    const struct texts *, const sigset_t *mask);
 /*
- * The next report.  1: *r is filled, *pass_fd is the TUN, a listener or -1.  0: the child has closed
- * its end: it runs the command, or it is dead.
+ * The next report.  1: *r is filled, *pass_fd is the TUN, a listener or -1.  0: the child
+ * has closed its end: it runs the command, or it is dead.
  */
 int	child_report_read(const struct child *, struct child_report *r, int *pass_fd);
 void	child_go_on(const struct child *);

@@ -40,7 +40,8 @@ void
 tcp_path_decided(struct tcp_choice *t, const struct conf *conf, const char *why)
 {
 	if (why[0] == '\0' && t->families == 0)
-		why = conf->tcp_path == TCP_PATH_TUN ? "--tcp-path tun" : "--capture sees all of it";
+		why = conf->tcp_path == TCP_PATH_TUN ? "--tcp-path tun" :
+		    "--capture sees all of it";
 	snprintf(t->why, sizeof(t->why), "%s", why);
 	t->name = t->families == 0 ? "tun" : why[0] == '\0' ? "kernel" : "mixed";
 	if (t->families == 0)
