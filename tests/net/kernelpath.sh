@@ -45,9 +45,10 @@ it the_default_takes_it_where_it_works
 
 rules_are_those_of_the_source_and_no_others() {
 	only_cf
-	local pid rules
+	local run pid rules
 	mkfifo go
 	cf --tcp-path kernel -- sh -c 'echo $$ >pid; read -r line <go' &
+	run=$!
 	until_true 10 test -s pid
 	pid=$(pids sh | while read -r p; do grep -q tun0 "/proc/$p/net/dev" && echo "$p"; done | head -n 1)
 	rules=$(nsenter -t "$pid" -n nft list ruleset)
@@ -58,7 +59,7 @@ rules_are_those_of_the_source_and_no_others() {
 	like rules "$rules" 'tproxy to \[2001:2:0:cf::1\]:1'
 	same "marking rules" "$(grep -c 'oifname "lo" meta mark set 0x00000002' <<<"$rules")" 2
 	echo >go
-	wait
+	wait "$run"
 }
 it rules_are_those_of_the_source_and_no_others
 
