@@ -20,15 +20,17 @@
 #include "capture.h"
 #include "flow.h"
 #include "host.h"
+#include "ktcp.h"
 #include "log.h"
 #include "loop.h"
+#include "pump.h"
 #include "tun_io.h"
 
 #define DRAIN_BURSTS	256		/* more packets than txqueuelen has room for */
 #define DRAIN_LOOK	250		/* ms */
 #define DRAIN_IDLE	5000		/* ms without a byte delivered */
 #define DRAIN_MOST	30000		/* ms in all */
-#define SPARE_FDS	160		/* of the limit: what is open that is no flow, or came for one that has ended */
+#define SPARE_FDS	(160 + 2 * PIPES_MAX)	/* of the limit: what is open that is no flow, or came for one that has ended */
 
 static struct stack *
 stack_of(struct chan *c)
@@ -55,6 +57,25 @@ on_tun(struct chan *c, const struct frame *f, int fd)
 		fatal("cannot watch the TUN device");
 	if (s->capture != NULL)
 		capture_begin(s);
+}
+
+/* Captured packets are taken from the TUN, where the kernel's TCP would not be seen. */
+static void
+on_listen(struct chan *c, const struct frame *f, int fd)
+{
+	struct stack *s = stack_of(c);
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_listen m;
+
+	if (!msg_listen_get(&r, &m) || fd == -1 || s->capture != NULL) {
+		if (fd != -1)
+			close(fd);
+		if (fd == -1 || s->capture == NULL)
+			chan_fail(c, "bad LISTEN");
+		return;
+	}
+	if (!ktcp_listen(s, &m, fd))
+		chan_fail(c, "a listening socket that cannot be used");
 }
 
 /* A host that takes nothing for so long does not hold up the end of the run. */
@@ -105,6 +126,7 @@ on_finish(struct chan *c, const struct frame *f, int fd)
 }
 
 static const struct chan_handler from_spawn[] = {
+	{ MSG_LISTEN, on_listen },
 	{ MSG_TUN, on_tun },
 	{ MSG_FINISH, on_finish },
 	{ 0, NULL }
@@ -304,14 +326,20 @@ chans_open(struct loop *l, const struct loop_fds *fds)
 {
 	struct stack *s = l->stack;
 	struct rlimit r;
+	size_t most;
 
 	s->spawn = channel(l, fds->spawn_r, fds->spawn_w, R_SPAWN, from_spawn);
 	s->proxy = channel(l, fds->proxy, fds->proxy, R_PROXY | R_DIAL, from_proxy);
 	s->dns = channel(l, fds->dns, fds->dns, R_DNS, from_dns);
 	s->capture = channel(l, fds->capture, fds->capture, R_CAPTURE, from_capture);
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < s->flows.max + SPARE_FDS)
-		s->flows.max = r.rlim_cur > 2 * SPARE_FDS ? r.rlim_cur - SPARE_FDS : SPARE_FDS;
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	most = r.rlim_cur > 2 * SPARE_FDS ? r.rlim_cur - SPARE_FDS : SPARE_FDS;
+	if (most < s->flows.max_fds)
+		s->flows.max_fds = most;
+	if (most < s->flows.max)
+		s->flows.max = most;
 }
 
 static void

@@ -78,6 +78,7 @@ flow_table_init(struct flow_table *t)
 {
 	t->n_buckets = BUCKETS_MIN;
 	t->max = FLOWS_MAX;
+	t->max_fds = 2 * FLOWS_MAX;
 	t->tuple = buckets(t->n_buckets);
 	t->id = buckets(t->n_buckets);
 	TAILQ_INIT(&t->all);
@@ -151,9 +152,9 @@ flow_new(struct stack *s, const struct flow_kind *kind, uint8_t proto, const str
 	struct flow_table *t = &s->flows;
 	struct flow *f;
 
-	if (t->n >= t->max || s->ending) {
+	if (t->n >= t->max || t->n_fds + 1 + kind->fds > t->max_fds || s->ending) {
 		if (!s->ending)
-			bound_reached(s, LIMIT_FLOWS, t->max);
+			bound_reached(s, LIMIT_FLOWS, t->n);
 		return NULL;
 	}
 	if ((f = calloc(1, kind->size)) == NULL)
@@ -165,6 +166,7 @@ flow_new(struct stack *s, const struct flow_kind *kind, uint8_t proto, const str
 	f->dst = *dst;
 	f->fd = -1;
 	f->hashed = true;
+	t->n_fds += 1 + kind->fds;
 	if (t->n++ >= t->n_buckets)
 		table_grow(t);
 	LIST_INSERT_HEAD(tuple_bucket(t, proto, src, dst), f, by_tuple);
@@ -264,6 +266,7 @@ flow_end(struct flow *f, enum close_reason reason)
 	flow_unhash(f);
 	TAILQ_REMOVE(&t->all, f, in_all);
 	TAILQ_INSERT_TAIL(&t->dead, f, in_all);
+	t->n_fds -= 1 + f->kind->fds;
 	t->n--;
 }
 

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "flow.h"
+#include "sock.h"
 
 #define WINDOW_STEP	(MSG_WINDOW_INITIAL / 4)	/* give credit back in pieces not smaller */
 #define DATA_MAX	MSG_TAIL_MAX
@@ -363,6 +364,32 @@ host_recv(struct flow *f, void *data, size_t len, int *err)
 	return n;
 }
 
+/* ---- bulk: sockets only ---- */
+
+ssize_t
+host_splice_in(struct flow *f, int pipe_fd, size_t len, int *err)
+{
+	struct sock s = { .fd = host_fd(f), .readable = f->readable };
+	ssize_t n = sock_splice_in(&s, pipe_fd, len, err);
+
+	f->readable = s.readable;
+	if (n > 0)
+		f->down_bytes += (uint64_t)n;
+	return n;
+}
+
+ssize_t
+host_splice_out(struct flow *f, int pipe_fd, size_t len, int *err)
+{
+	struct sock s = { .fd = host_fd(f), .writable = f->writable };
+	ssize_t n = sock_splice_out(&s, pipe_fd, len, err);
+
+	f->writable = s.writable;
+	if (n > 0)
+		f->up_bytes += (uint64_t)n;
+	return n;
+}
+
 int
 host_error(struct flow *f)
 {
@@ -407,7 +434,11 @@ host_run(struct flow *f)
 		f->writable = true;
 		f->kind->writable(f);
 	}
-	if (f->readable && !f->dead && f->host_mode != HOST_NONE)
+	if (f->dead || f->host_mode == HOST_NONE)
+		return;
+	if (f->kind->run != NULL)
+		f->kind->run(f);
+	else if (f->readable)
 		f->kind->readable(f);
 }
 

@@ -26,7 +26,9 @@
 #include "capture.h"
 #include "host.h"
 #include "inside.h"
+#include "ktcp.h"
 #include "log.h"
+#include "pump.h"
 #include "tun_io.h"
 
 #define EVENTS		64
@@ -41,7 +43,8 @@ static const struct sandbox_row loop_rows[] = {
 };
 
 const struct sandbox_row *const netstack_sandbox[] = {
-	sandbox_base, loop_rows, sandbox_chan_plain, tun_rows, host_rows, dsock_rows, NULL
+	sandbox_base, loop_rows, sandbox_chan_plain, tun_rows, host_rows, dsock_rows, sock_rows,
+	pump_rows, ktcp_rows, NULL
 };
 
 void
@@ -149,7 +152,8 @@ dispatch(struct loop *l, const struct epoll_event *ev, int n)
 	for (int i = 0; i < n; i++) {
 		if (is_channel(l, ev[i].data.ptr))
 			end_ready(l, ev[i].data.ptr, ev[i].events);
-		else if (ev[i].data.ptr != NULL)
+		else if (ev[i].data.ptr != NULL &&
+		    !ktcp_event(l->stack, ev[i].data.ptr, ev[i].events))
 			host_event(ev[i].data.ptr, ev[i].events);
 	}
 	return more;
@@ -248,6 +252,7 @@ loop_open(struct loop *l, struct stack *s, const struct loop_fds *fds)
 	if (s->epoll_fd == -1 || l->chans_fd == -1)
 		fatal("cannot make an epoll");
 	chans_open(l, fds);
+	ktcp_open(s);
 	if (fds->tun != -1)
 		tun_inherit(s, fds->tun);
 }

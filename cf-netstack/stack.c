@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "host.h"
 #include "inside.h"
+#include "ktcp.h"
 #include "log.h"
 #include "stack.h"
 #include "tcp.h"
@@ -28,7 +29,7 @@ stack_init(struct stack *s)
 	if (!addr_parse(INSIDE_GATEWAY4, 0, &s->gateway4) ||
 	    !addr_parse(INSIDE_GATEWAY6, 0, &s->gateway6))
 		abort();
-	return flow_table_init(&s->flows) && tcp_all_init(s);
+	return flow_table_init(&s->flows) && tcp_all_init(s) && ktcp_all_init(s);
 }
 
 void
@@ -42,6 +43,7 @@ stack_done(struct stack *s)
 	flow_table_done(&s->flows);
 	timers_done(&s->timers);
 	tun_done(s);
+	ktcp_all_done(s);
 	free(s->tcp);
 	s->tcp = NULL;
 }
@@ -70,9 +72,10 @@ stack_is_gateway(const struct stack *s, const struct addr *a)
 static void
 dispatch(struct stack *s, const struct pkt *p, const struct virtio_net_hdr *vh)
 {
-	if (p->proto == PROTO_TCP)
-		tcp_input(s, p, vh);
-	else if (p->proto == PROTO_UDP && p->dst.port == INSIDE_DNS_PORT)
+	if (p->proto == PROTO_TCP) {
+		if (!ktcp_input(s, p, vh))
+			tcp_input(s, p, vh);
+	} else if (p->proto == PROTO_UDP && p->dst.port == INSIDE_DNS_PORT)
 		names_udp_input(s, p);
 	else if (p->proto == PROTO_UDP)
 		udp_input(s, p, vh);

@@ -3,12 +3,13 @@
  *
  * A flow has two ends.  The host end (host.c) is a connected socket that came from cf-proxy,
  * DATA frames on the channel, or a local service in this process.  The child end is one of
- * the kinds in struct flow_kind: own TCP (tcp.c), UDP (udp.c), ICMP echo (icmp.c); a kernel
- * socket behind a listener would be one more.  What is the same for all of them is in
+ * the kinds in struct flow_kind: own TCP (tcp.c), a socket of the child's kernel (ktcp.c), UDP
+ * (udp.c), ICMP echo (icmp.c).  What is the same for all of them is in
  * flow.c, once: asking for the flow, the answer of the policy, limits, counters, the end.
  *
  *       TUN -- tun_io.c -- stack.c --+-- tcp*.c --+-- relay.c --+-- host.c -- socket, DATA frames
- *                          dispatch  +-- udp.c  --+   (streams) |
+ *                          dispatch  +-- ktcp.c --+-- pump.c  --+
+ *                                    +-- udp.c  --+             |
  *                                    +-- icmp.c --+             +-- names.c (TCP to port 53)
  *                                    +-- names.c (UDP to port 53)
  *
@@ -112,6 +113,7 @@ enum drain { DRAIN_WAIT, DRAIN_DONE, DRAIN_RESET };
 struct flow_kind {
 	const char	*name;
 	size_t		 size;		/* of the struct that begins with struct flow */
+	unsigned	 fds;		/* descriptors of the child end */
 	/* The host end is connected: host_send and host_recv work from now on. */
 	void		 (*opened)(struct flow *);
 	/* The answer was no.  Tell the child; flow.c frees the flow after this returns. */
@@ -121,6 +123,8 @@ struct flow_kind {
 	void		 (*readable)(struct flow *);
 	/* The host end takes bytes again, after host_send took fewer than offered. */
 	void		 (*writable)(struct flow *);
+	/* Its place in the run list has come.  NULL: readable, where it is. */
+	void		 (*run)(struct flow *);
 	/* The host end reports an error (EPOLLERR): host_error() says which.  NULL: as readable. */
 	void		 (*error)(struct flow *);
 	/* The command has ended.  Has the host end got all that the tree had sent?  empty: no process
@@ -230,6 +234,12 @@ uint64_t	 stack_next_id(struct stack *);
 ssize_t	host_send(struct flow *, const void *data, size_t len, int *err);
 /* Streams: bytes, or HOST_EOF.  Datagrams: one (its length, can be 0).  Else HOST_AGAIN, HOST_ERROR. */
 ssize_t	host_recv(struct flow *, void *data, size_t len, int *err);
+/*
+ * Streams with a descriptor: from the host into a pipe that is empty, and from a pipe that holds len
+ * bytes to the host.  As host_recv and host_send, but 0 of the first does not mean the end.
+ */
+ssize_t	host_splice_in(struct flow *, int pipe_fd, size_t len, int *err);
+ssize_t	host_splice_out(struct flow *, int pipe_fd, size_t len, int *err);
 /* No more from the child (streams): a FIN to the peer once all is sent. */
 void	host_shutdown(struct flow *);
 /* The descriptor, for calls of the datagram kinds (setsockopt, recvmsg, writev); -1 in other modes. */
@@ -334,6 +344,7 @@ struct flow_table {
 	struct flow_bucket *tuple, *id;	/* n_buckets each, a power of two */
 	size_t		 n_buckets;
 	size_t		 n, n_opening, max;
+	size_t		 n_fds, max_fds;	/* descriptors of all ends, if each host end has one */
 	uint64_t	 key[2];	/* of the tuple hash, random */
 	struct flow_list all;
 	struct flow_list dead;		/* freed at the end of the turn */
@@ -370,7 +381,7 @@ struct stack {
 	struct addr	 gateway4, gateway6;
 	uint16_t	 ip_id;
 
-	void		*tcp, *udp, *dflows, *names, *frag;	/* each file's own state, or NULL */
+	void		*tcp, *ktcp, *udp, *dflows, *names, *frag;	/* each file's own state, or NULL */
 };
 
 /* false: memory is out.  Channels and the TUN are set by the caller. */
