@@ -64,7 +64,7 @@ static bool
 watch(struct flow *f, int op, int fd, uint32_t also)
 {
 	struct epoll_event ev = { .data.ptr = f,
-	    .events = EPOLLIN | EPOLLRDHUP | EPOLLET | also };
+	    .events = (SOCK_EVENTS & ~(uint32_t)EPOLLOUT) | also };
 
 	return f->stack->epoll_fd == -1 || epoll_ctl(f->stack->epoll_fd, op, fd, &ev) == 0;
 }
@@ -369,7 +369,7 @@ host_recv(struct flow *f, void *data, size_t len, int *err)
 ssize_t
 host_splice_in(struct flow *f, int pipe_fd, size_t len, int *err)
 {
-	struct sock s = { .fd = host_fd(f), .readable = f->readable };
+	struct sock s = { .fd = host_fd(f), .readable = f->readable, .urgent = f->host_rdhup };
 	ssize_t n = sock_splice_in(&s, pipe_fd, len, err);
 
 	f->readable = s.readable;
@@ -412,9 +412,10 @@ host_event(struct flow *f, uint32_t events)
 
 	if (f->dead || f->host_mode == HOST_NONE)
 		return;
-	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	/* A read stops before urgent data as well, and no edge says that there is more. */
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
 		f->host_rdhup = true;
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		f->readable = true;
 	if (woken)
 		f->writable = true;

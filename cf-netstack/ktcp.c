@@ -396,7 +396,7 @@ static void
 adopt(struct ktcp *k, int fd)
 {
 	struct stack *s = k->f.stack;
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	struct epoll_event ev = { .events = SOCK_EVENTS,
 	    .data.u64 = (uint64_t)(uintptr_t)k | CHILD_BIT };
 
 	k->child = (struct sock){ .fd = fd, .writable = true };

@@ -46,7 +46,7 @@ struct pump_ops {
 	/* As host_recv, host_send. */
 	ssize_t	(*recv)(void *, void *data, size_t len, int *err);
 	ssize_t	(*send)(void *, const void *data, size_t len, int *err);
-	/* As sock_splice_in, sock_splice_out. */
+	/* As sock_splice_in (0: ask recv), sock_splice_out. */
 	ssize_t	(*splice_in)(void *, int pipe_fd, size_t len, int *err);
 	ssize_t	(*splice_out)(void *, int pipe_fd, size_t len, int *err);
 };

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,7 +43,7 @@ sock_recv(struct sock *s, void *data, size_t len, int *err)
 
 	if (n < 0)
 		return failed(&s->readable, err);
-	if ((size_t)n < len && !s->rdhup)
+	if ((size_t)n < len && !s->rdhup && !s->urgent)
 		s->readable = false;	/* drained; more makes a new edge */
 	return n;
 }
@@ -63,12 +62,17 @@ sock_send(struct sock *s, const void *data, size_t len, int *err)
 	return n;
 }
 
-/* A short answer says nothing: each piece of a packet takes a slot of the pipe. */
+/*
+ * A short answer says nothing: each piece of a packet takes a slot of the pipe.  Nor does EAGAIN where
+ * urgent data may stand first, which a splice never takes.
+ */
 ssize_t
 sock_splice_in(struct sock *s, int pipe_fd, size_t len, int *err)
 {
 	ssize_t n = splice(s->fd, NULL, pipe_fd, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
+	if (n < 0 && s->urgent && is_passing(errno))
+		return 0;
 	return n < 0 ? failed(&s->readable, err) : n;
 }
 
@@ -89,7 +93,9 @@ sock_event(struct sock *s, uint32_t events)
 {
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->rdhup = true;
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	if (events & EPOLLPRI)
+		s->urgent = true;
+	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->readable = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		s->writable = true;

@@ -179,7 +179,7 @@ struct flow {
 	bool		 readable, writable;	/* what the host end was last known to be */
 	bool		 out_watched;	/* epoll tells when it takes bytes again */
 	bool		 widened;	/* its receive window may grow */
-	bool		 host_rdhup;	/* an end of file is near: a short read is not the last */
+	bool		 host_rdhup;	/* an end of file or urgent data is near: a short read is not the last */
 	bool		 waits_chan;	/* host_send waits for the channel to drain */
 	bool		 woken;		/* in the run list because it is writable again */
 
