@@ -4,6 +4,7 @@
  * An input is a row of steps, each a byte that says which and what follows it (see steps[]).
  * Packets get the IP checksum that their header needs, and are said to have unfinished ones
  * above, so that content behind them is reached.  No descriptors: host ends are DATA frames.
+ * In half of the inputs SYNs are for the child's kernel, of which nobody ever connects.
  * Held: no packet leaves that is not one.
  *
  * SPDX-License-Identifier: MIT
@@ -15,6 +16,7 @@
 #include "dgram.h"
 #include "flow.h"
 #include "host.h"
+#include "ktcp.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -157,6 +159,19 @@ static void (*const steps[])(struct rd *) = {
 	step_answer, step_turn, step_turn,
 };
 
+/* A listener on no address that a packet can reach. */
+static void
+listeners(void)
+{
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		if (fd == -1 || listen(fd, 1) != 0 ||
+		    !ktcp_listen(&s, &(struct msg_listen){ .family = family }, fd))
+			abort();
+	}
+}
+
 static struct chan *
 channel(int *far, enum role peer)
 {
@@ -197,6 +212,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s.tun.offloads = size % 2 == 0 ? TUN_F_USO4 | TUN_F_USO6 : 0;
 	s.proxy = channel(&proxy, R_PROXY | R_DIAL);
 	s.dns = channel(&dns, R_DNS);
+	if (size / 2 % 2 == 0)
+		listeners();
 	while (rd_left(&r) > 0) {
 		steps[rd_u8(&r) % (sizeof(steps) / sizeof(steps[0]))](&r);
 		if (chan_backlog(s.proxy) + chan_backlog(s.dns) > 0) {

@@ -12,6 +12,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,6 +47,17 @@ static void try_unix(void)	{ socket(AF_UNIX, SOCK_STREAM, 0); }
 static void try_pair(void)	{ int p[2]; socketpair(AF_UNIX, SOCK_STREAM, 0, p); }
 static void try_listen(void)	{ listen(in_fd, 1); }
 static void try_accept(void)	{ accept(in_fd, NULL, NULL); }
+static int	on = 1;
+static void
+try_transparent(void)
+{
+	setsockopt(in_fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
+}
+static void
+try_repair(void)
+{
+	setsockopt(in_fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on));
+}
 static void try_connect(void)	{ connect(in_fd, (struct sockaddr *)&sin_any, sizeof(sin_any)); }
 static void try_bind(void)	{ bind(in_fd, (struct sockaddr *)&sin_any, sizeof(sin_any)); }
 static void try_sendto(void)
@@ -79,6 +91,7 @@ static void try_tun(void)
 	ioctl(in_fd, TUNSETIFF, &r);
 }
 static void try_truncate(void)	{ syscall(SYS_ftruncate, in_fd, 0); }
+static void try_pipe(void)	{ int p[2]; (void)!pipe2(p, 0); }
 static void try_dup(void)	{ dup2(in_fd, 100); }
 #ifndef CF_DEBUG			/* the sanitizers' runtime needs these itself */
 static void try_open(void)	{ open("/etc/passwd", O_RDONLY); }
@@ -89,7 +102,8 @@ static void try_dumpable(void)	{ prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 static void (*const calls[])(void) = {
 	try_execve, try_fork, try_kill, try_ptrace, try_socket, try_unix, try_pair, try_listen,
 	try_accept, try_connect, try_bind, try_sendto, try_sendmsg, try_sendmmsg, try_device,
-	try_options, try_multicast, try_truncate, try_dup,
+	try_options, try_multicast, try_truncate, try_dup, try_transparent, try_repair,
+	try_pipe,
 #ifndef CF_DEBUG
 	try_tun, try_open, try_flags, try_dumpable,
 #endif
