@@ -27,7 +27,7 @@
  * capture all is own TCP's, as only the SYN could be seen here.
  *
  * A flow holds here: its SYN until it is accepted, then two descriptors and no memory while nothing
- * is under way, one copied piece (16 KiB) or one pipe (256 KiB) a direction otherwise.  The
+ * is under way; else one copied piece (16 KiB; 64 in frames) or one pipe (256 KiB) a direction.  The
  * kernel holds the receive buffer that the listener was given and a send buffer (tcp_wmem).
  *
  * First flight: nothing above needs the host end before RELAY.  An OPENED without a descriptor
@@ -106,7 +106,7 @@ struct listener {
 };
 struct ktcp_all {
 	struct listener	 listener[2];	/* IPv4, IPv6 */
-	TAILQ_HEAD(, ktcp) injected;	/* oldest first */
+	TAILQ_HEAD(ktcp_list, ktcp) injected;	/* oldest first */
 	struct pipes	 pipes;
 	size_t		 long_syns;	/* bytes of SYNs that are longer than SYN_PLAIN */
 	bool		 said_files;

@@ -16,7 +16,7 @@ Uses only what Debian's python3-minimal has.
 		die		be killed
 		count		LOG: "count N" bytes up to the end
 		push		for each line, which is a number, so many bytes
-	hold_server HOST PORT	accept, and hold
+	hold_server HOST PORT	accept, and hold up to the peer's end
 
 Commands print what came of it, or end with a message and status 1:
 
@@ -172,9 +172,16 @@ def serve(host, port, log):
 
 def hold_server(host, port):
     ear = listening(host, port, 4096)
-    held = []
+    poll, held = select.epoll(), {}
+    poll.register(ear, select.EPOLLIN)
     while True:
-        held.append(ear.accept()[0])
+        for fd, _ in poll.poll():
+            if fd == ear.fileno():
+                s = ear.accept()[0]
+                held[s.fileno()] = s
+                poll.register(s, select.EPOLLIN)
+            else:
+                held.pop(fd).close()
 
 
 # ---- half closes ----
