@@ -148,6 +148,18 @@ host_close(struct flow *f, bool reset)
 
 /* ---- out: towards the host ---- */
 
+/* It has taken less than it was offered.  false: nothing would tell when it takes more. */
+static bool
+wait_for_room(struct flow *f, int *err)
+{
+	f->writable = false;
+	/* If there is room again meanwhile, this tells, too. */
+	if (!f->out_watched)
+		f->out_watched = watch(f, EPOLL_CTL_MOD, f->fd, EPOLLOUT);
+	*err = errno;
+	return f->out_watched;
+}
+
 static ssize_t
 fd_send(struct flow *f, const void *data, size_t len, int *err)
 {
@@ -159,12 +171,8 @@ fd_send(struct flow *f, const void *data, size_t len, int *err)
 		*err = errno;
 		return HOST_ERROR;
 	}
-	f->writable = false;
-	/* If there is room again meanwhile, this tells, too. */
-	if (!f->out_watched && !(f->out_watched = watch(f, EPOLL_CTL_MOD, f->fd, EPOLLOUT))) {
-		*err = errno;		/* it would wait for ever */
+	if (!wait_for_room(f, err))
 		return HOST_ERROR;
-	}
 	return n < 0 ? (is_stream(f) ? 0 : HOST_AGAIN) : n;
 }
 
@@ -375,6 +383,8 @@ host_splice_in(struct flow *f, int pipe_fd, size_t len, int *err)
 	f->readable = s.readable;
 	if (n > 0)
 		f->down_bytes += (uint64_t)n;
+	if (!f->widened && f->down_bytes >= WIDEN_AT)
+		widen(f);
 	return n;
 }
 
@@ -384,9 +394,10 @@ host_splice_out(struct flow *f, int pipe_fd, size_t len, int *err)
 	struct sock s = { .fd = host_fd(f), .writable = f->writable };
 	ssize_t n = sock_splice_out(&s, pipe_fd, len, err);
 
-	f->writable = s.writable;
 	if (n > 0)
 		f->up_bytes += (uint64_t)n;
+	if (!s.writable && !wait_for_room(f, err))
+		return HOST_ERROR;
 	return n;
 }
 
