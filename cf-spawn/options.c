@@ -193,7 +193,6 @@ options_parse(struct conf *conf, int argc, char **argv)
 	int at;
 
 	conf->status_fd = -1;
-	conf->tcp_path = TCP_PATH_TUN;
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;
