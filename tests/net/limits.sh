@@ -14,7 +14,7 @@ connections_beyond_the_descriptors_are_counted() {
 	only_cf
 	ulimit -Sn 500
 	ulimit -Hn 500
-	cf --summary -- /usr/bin/python3 "$T/stream.py" hold 203.0.113.10 6001 450 10 >out 2>err </dev/null
+	cf --tcp-path tun --summary -- /usr/bin/python3 "$T/stream.py" hold 203.0.113.10 6001 450 10 >out 2>err </dev/null
 	like connections "$(head -n 1 out)" '^held 3[0-9][0-9] refused [1-9][0-9]*$'
 	same message "$(grep -c 'limit reached: flows of the command tree' err)" 1
 	same "times, against the connections that were refused" "$(in_summary flows)" \

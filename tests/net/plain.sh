@@ -15,10 +15,10 @@ for host in $V4 $V6; do
 	must until_true 10 listening "$host" 6000
 done
 
-# plain COMMAND ...: cf, as on a kernel that knows no offloads.
+# plain COMMAND ...: cf, as on a kernel that knows no offloads, with TCP by the packet.
 plain() {
 	cf_words
-	as_caller timeout -k 5 "$LIMIT" "$T/plaintun" "${CF_WORDS[@]}" -- "$@"
+	as_caller timeout -k 5 "$LIMIT" "$T/plaintun" "${CF_WORDS[@]}" --tcp-path tun -- "$@"
 }
 stream() { plain /usr/bin/python3 "$T/stream.py" "$@"; }
 noted() { grep -qx -- "$1" "$T/stream.log"; }
