@@ -54,6 +54,7 @@ const struct sandbox_row direct_rows[] = {
 	ALLOW(recvmsg,	"what a router said about a connect"),
 	ALLOW_NULL(recvfrom, 4, "UDP: drop what came to a shared port before the connect"),
 	SETSOCKOPT_ROW(IPPROTO_TCP,  TCP_NODELAY,       "the tree's own stack has gathered"),
+	SETSOCKOPT_ROW(SOL_SOCKET,   SO_OOBINLINE,      "urgent data stays in its place (RFC 6093 6)"),
 	SETSOCKOPT_ROW(IPPROTO_IP,   IP_RECVERR,        "ICMP errors for the tree"),
 	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_RECVERR,      "ICMPv6 errors for the tree"),
 	SETSOCKOPT_ROW(IPPROTO_IP,   IP_MTU_DISCOVER,   "the tree's DF bit"),
@@ -113,8 +114,10 @@ options_set(int fd, const struct msg_open *o, bool errors)
 	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
 	int tclass = o->tclass & (tcp ? ~TCLASS_ECN : ~0);
 
-	if (tcp)
+	if (tcp) {
 		set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	}
 	if ((!tcp && errors) || direct_traces(o))
 		set(fd, level, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
 	/*

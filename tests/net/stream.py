@@ -16,6 +16,7 @@ Uses only what Debian's python3-minimal has.
 		die		be killed
 		count		LOG: "count N" bytes up to the end
 		push		for each line, which is a number, so many bytes
+		shout		a, an urgent X, b, and the end
 	hold_server HOST PORT	accept, and hold up to the peer's end
 
 Commands print what came of it, or end with a message and status 1:
@@ -113,6 +114,20 @@ def ending(s):
 
 # ---- the server ----
 
+def shout(s):
+    for data, flags in (b"a", 0), (b"X", socket.MSG_OOB), (b"b", 0):
+        s.send(data, flags)
+        time.sleep(0.05)
+    s.shutdown(socket.SHUT_WR)
+
+
+def heard(s):
+    got = b""
+    while data := s.recv(100):
+        got += data
+    return got.decode()
+
+
 def serve_one(s, host, log):
     def note(text):
         with open(log, "a") as f:
@@ -154,6 +169,8 @@ def serve_one(s, host, log):
     elif what == "push":
         for line in s.makefile():
             send(s, int(line))
+    elif what == "shout":
+        shout(s)
     elif what == "count":
         note(f"count {rest(s)}")
 
@@ -263,16 +280,12 @@ def flood(host, port, gate):
 
 # ---- the rest ----
 
-def urgent(host, port):
-    s = connected(host, port, "echo")
-    for data, flags in (b"a", 0), (b"X", socket.MSG_OOB), (b"b", 0):
-        s.send(data, flags)
-        time.sleep(0.05)
-    s.shutdown(socket.SHUT_WR)
-    got = b""
-    while data := s.recv(100):
-        got += data
-    print(got.decode())
+def urgent(host, port, way):
+    s = connected(host, port, "echo" if way == "up" else "shout")
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    if way == "up":
+        shout(s)
+    print(heard(s))
 
 
 def pull(host, port):

@@ -93,7 +93,7 @@ a_download_gets_a_wide_window_but_a_short_answer_does_not() {	# HOST
 keepalive_is_answered() { same said "$(stream keepalive "$1" 6000)" alive; }
 
 # RFC 6093: urgent data is part of the stream.
-urgent_data_is_passed_on_in_line() { same said "$(stream urgent "$1" 6000)" aXb; }
+urgent_data_is_passed_on_in_line() { same said "$(stream urgent "$1" 6000 "$2")" aXb; }
 
 data_with_the_syn_is_not_lost() { same said "$(stream syn_data "$1" 6000)" hello; }
 
@@ -177,7 +177,8 @@ all() {
 	asks a_download_gets_a_wide_window_but_a_short_answer_does_not $V4
 	asks a_download_gets_a_wide_window_but_a_short_answer_does_not $V6
 	asks keepalive_is_answered $V4
-	asks urgent_data_is_passed_on_in_line $V4
+	asks urgent_data_is_passed_on_in_line $V4 up
+	asks urgent_data_is_passed_on_in_line $V6 down
 	asks data_with_the_syn_is_not_lost $V4
 	asks data_with_the_syn_is_not_lost $V6
 	asks a_port_can_be_used_again_at_once
