@@ -27,20 +27,20 @@ def cell(runner, med, failed):
     return " ".join([short(med[runner]), *ratios] + ([f"({failed} failed)"] if failed else []))
 
 
-def missed(name, unit, med):
-    """What of its aim, and of pasta, this row of cf does not reach."""
-    if "cf" not in med:
+def missed(runner, name, unit, med):
+    """What of its aim, and of pasta, this row does not reach."""
+    if runner not in med:
         return []
     lower = unit in LOWER_IS_BETTER
-    got, said = med["cf"], []
-    if aim := AIMS.get(name):
+    got, said = med[runner], []
+    if aim := AIMS[runner].get(name):
         number = float(aim.removesuffix("n"))
         mine = got / med["native"] if aim.endswith("n") and med.get("native") else got
         if (mine > number if lower else mine < number):
-            said.append(f"below its aim: {name}: {ratio(mine)} of {ratio(number)}")
+            said.append(f"below its aim: {runner} {name}: {ratio(mine)} of {ratio(number)}")
     behind = got / med["pasta"] - 1 if med.get("pasta") else 0
     if (behind if lower else -behind) > NOISE:
-        said.append(f"behind pasta:  {name}: {ratio(got / med['pasta'])}p")
+        said.append(f"behind pasta:  {runner} {name}: {ratio(got / med['pasta'])}p")
     return said
 
 
@@ -52,8 +52,8 @@ def text(results, runners, works):
             med = {r: statistics.median(v) for r in runners if (v := cells[r].get(suffix))}
             lines.append([name, unit + (" ↓" if unit in LOWER_IS_BETTER else " ↑"),
                           *(cell(r, med, len(cells[r].get("fail", []))) for r in runners),
-                          AIMS.get(name, "").removeprefix("0")])
-            short_of += missed(name, unit, med)
+                          AIMS["cf"].get(name, "").removeprefix("0")])
+            short_of += [m for r in AIMS for m in missed(r, name, unit, med)]
     wide = [max(map(len, column)) for column in zip(*lines)]
     lines.insert(1, ["-" * w for w in wide])
     said = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, wide)) + " |" for line in lines]
