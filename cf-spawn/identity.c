@@ -67,6 +67,17 @@ sudo_user(void)
 	return getpwuid((uid_t)uid);
 }
 
+/* Root in name only, as inside a run with --run-as-root, has no capability. */
+static bool
+may_change_user(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	return syscall(SYS_capget, &header, data) != 0 ||
+	    (data[0].effective >> CAP_SETUID & 1) != 0;
+}
+
 void
 identity_find(struct identity *id, const struct conf *conf)
 {
@@ -81,6 +92,9 @@ identity_find(struct identity *id, const struct conf *conf)
 			fatalx("must not be installed set-user-id or set-group-id");
 		return;
 	}
+	if (!may_change_user())		/* since Linux 5.12 uid 0 may not be mapped then */
+		fatalx("you are root without capabilities, as inside a run with --run-as-root, and "
+		    "the kernel gives no namespace to that: be an ordinary user (--user there)");
 	id->privileged = true;
 	if (conf->user != NULL && (pw = getpwnam(conf->user)) == NULL)
 		fatalx("--user %s: no such user", conf->user);

@@ -136,6 +136,49 @@ nobody_reaches_the_listener() {
 }
 it nobody_reaches_the_listener
 
+a_run_inside_a_run_works() {
+	only_cf
+	cf_words
+	if [ "$PASS" = root ]; then
+		status 125 cf -- "${CF_WORDS[@]}" -- true 2>err
+		like why "$(cat err)" "root without capabilities"
+		return
+	fi
+	both_answer cf --tcp-path kernel -- "${CF_WORDS[@]}" --tcp-path kernel --
+	both_answer cf --tcp-path kernel -- "${CF_WORDS[@]}" --tcp-path tun --
+}
+it a_run_inside_a_run_works
+
+# More than may be held at once; each is told no, and what comes after them is served.
+a_scan_of_thousands_ends() {
+	cf --tcp-path kernel -- /usr/bin/python3 -c 'import errno, select, socket
+seen, now = {}, []
+for port in range(20000, 32000):
+	s = socket.socket()
+	s.setblocking(False)
+	if s.connect_ex(("203.0.113.10", port)) != errno.EINPROGRESS:
+		raise SystemExit("no")
+	now.append(s)
+	if len(now) == 400:
+		ready = select.poll()
+		for s in now:
+			ready.register(s, select.POLLOUT)
+		while now:
+			for fd, _ in ready.poll():
+				s = next(s for s in now if s.fileno() == fd)
+				e = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+				seen[e] = seen.get(e, 0) + 1
+				ready.unregister(fd)
+				now.remove(s)
+				s.close()
+print(seen == {errno.ECONNREFUSED: 12000} or seen)
+s = socket.create_connection(("203.0.113.10", 80), 10)
+s.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
+print(b"hello" in s.makefile("rb").read())' >out
+	same said "$(cat out)" $'True\nTrue'
+}
+it a_scan_of_thousands_ends
+
 nothing_paces() {
 	only_cf
 	like "congestion control" "$(cf --tcp-path kernel -- \
