@@ -384,6 +384,23 @@ rules_judge(const struct rules *r, const struct rules_flow *flow, struct rules_v
 }
 
 bool
+rules_judge_unnamed(const struct rules *r, const struct rules_flow *flow,
+    struct rules_verdict *out)
+{
+	struct rules_flow bare = *flow;
+
+	bare.names = NULL;
+	bare.n_names = 0;
+	if (rules_judge(r, &bare, out) || out->why != RULES_WHY_DEFAULT ||
+	    (r->head->flags & RULES_HAS_ALLOW_NAMES) == 0)
+		return out->allowed;
+	out->allowed = true;
+	out->why = RULES_WHY_ALLOWED;
+	out->by = RULES_BY_NAME;
+	return true;
+}
+
+bool
 rules_judge_name(const struct rules *r, const char *name, bool proxied, struct rules_verdict *out)
 {
 	struct want w = { .r = r, .how = ANYWHERE, .classes = ALL_CLASSES, .name = 1 };

@@ -118,6 +118,13 @@ struct rules_verdict {
 /* Each returns out->allowed. */
 bool		 rules_judge(const struct rules *, const struct rules_flow *,
 		    struct rules_verdict *out);
+/*
+ * The same by one who does not know the names, and ignores those that are given: refuses what
+ * no name could make right.  Ranks 6 and 7 are not seen, and where a rule allows names
+ * all is allowed by name that only 13 would refuse.
+ */
+bool		 rules_judge_unnamed(const struct rules *, const struct rules_flow *,
+		    struct rules_verdict *out);
 bool		 rules_judge_name(const struct rules *, const char *name, bool proxied,
 		    struct rules_verdict *out);
 /*

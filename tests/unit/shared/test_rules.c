@@ -117,6 +117,19 @@ static const struct {
 	{ "--deny-domain-exact a --deny-cidr 10.0.0.0/8", "tcp 10.0.0.1:80 a", "deny_cidr" },
 	{ "--deny-domain a --deny-domain-exact a", "tcp 10.0.0.1:80 a", "deny_domain_exact" },
 	{ "--deny *:80 --deny-domain a", "tcp 10.0.0.1:80 a", "deny_domain" },
+	/* who does not know the names refuses what no name can make right, and no more */
+	{ "--offline --allow a", "unnamed tcp 10.0.0.1:80 a", "offline" },
+	{ "--allow a --block-private", "unnamed tcp 10.0.0.1:80 a", "private" },
+	{ "--allow a --deny-cidr 10.0.0.0/8", "unnamed tcp 10.0.0.1:80 a", "deny_cidr" },
+	{ "--default-deny --allow a --deny *:80", "unnamed tcp 10.0.0.1:80 a", "deny_rule" },
+	{ "--default-deny --allow a", "unnamed tcp 10.0.0.1:80", NAME_RULE },
+	{ "--default-deny --allow a", "unnamed tcp 127.0.0.1:80 a", "loopback" },
+	{ "--default-deny --allow-cidr 10.0.0.1", "unnamed tcp 10.0.0.1:80", BY_ADDR },
+	{ "--default-deny --allow-cidr 10.0.0.1", "unnamed tcp 10.0.0.2:80", "default_deny" },
+	{ "--default-deny --deny-domain a", "unnamed tcp 10.0.0.2:80 a", "default_deny" },
+	{ "--deny-domain a", "unnamed tcp 10.0.0.2:80 a", DEFAULT },
+	{ "", "unnamed tcp 10.0.0.2:80", DEFAULT },
+
 	{ "--proxy-only --deny *:80", "tcp 10.0.0.1:80", "deny_rule" },
 	{ "--proxy-only --allow-cidr 10.0.0.1", "tcp 10.0.0.1:80", "proxy_only" },
 	{ "--proxy-only --allow-cidr 10.0.0.1", "proxied 10.0.0.1:80", BY_ADDR },
@@ -228,6 +241,11 @@ START_TEST(verdict_follows_the_ranks)
 		ck_assert(addr_parse(asked + 7, 0, &a));
 		rules_judge_answer(&r, &a, &v);
 		got = said(&r, &v, NULL, "x", &w);
+	} else if (strncmp(asked, "unnamed ", 8) == 0) {
+		f = flow_of(asked + 8, names);
+		rules_judge_unnamed(&r, &f, &v);
+		f.n_names = 0;
+		got = said(&r, &v, &f, NULL, &w);
 	} else {
 		f = flow_of(asked, names);
 		rules_judge(&r, &f, &v);
