@@ -26,7 +26,7 @@ PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor
 HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
 
 # What a program links is part of what it can do.  A short row is a good row.
-LIBS.cf-spawn    := libseccomp libmnl jansson
+LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
 LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson
 LIBS.cf-proxy    := libuv libseccomp jansson
@@ -124,6 +124,7 @@ uninstall:
 # ---- tests ----
 # tests/unit/PART/test_X.c and tests/sandbox/PART/test_X.c link all files of PART but its main.c.
 # tests/fuzz/PART/fuzz_X.c likewise, with tests/fuzz/corpus/X/ as its inputs.
+# A test may compile rules, which links libidn2; its program does not.
 
 part = $(word 3,$(subst /, ,$(1)))
 heads = $(wildcard $(dir $(1))*.h tests/unit/*.h $(call part,$(1))/*.h shared/*.h)
@@ -138,7 +139,7 @@ $(B)/$(1): $(1).c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call p
 	$(if $(V),,@echo "  TEST    $(1)")
 	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
 	    $$(call cflags,$(call part,$(1))) $$(shell pkg-config --cflags check) -o $$@ \
-	    $$(filter-out %.h,$$^) $$(shell pkg-config --libs check) $$(call libs,$(call part,$(1)))
+	    $$(filter-out %.h,$$^) $$(shell pkg-config --libs check libidn2) $$(call libs,$(call part,$(1)))
 endef
 $(foreach t,$(TEST_SRC:%.c=%),$(eval $(call TEST,$(t))))
 

@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #include "chan_uv.h"
+#include "denial.h"
 #include "event.h"
 #include "idmap.h"
 #include "log.h"
@@ -66,7 +67,7 @@ struct late_close {
 struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
-	struct policy	*policy;
+	struct judge	*judge;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
 	bool		 client_paused, dialler_paused;
@@ -145,6 +146,7 @@ flows_end(struct broker *b)
 	while ((fl = TAILQ_FIRST(&b->flows)) != NULL)
 		flow_end(b, fl, &m);
 	record_limits_end();
+	denial_end();
 }
 
 static void
@@ -182,11 +184,23 @@ turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit wh
 	proxy_refuse(b->client, id, &refused_by_limit, why);
 }
 
+/* The rules' answer; where it is no, it has been given. */
+static bool
+may_leave(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	struct rules_words why;
+
+	if (judge_flow(b->judge, o, NULL, 0, &why))
+		return true;
+	record_violation(o, &why, NULL);
+	proxy_refuse(b->client, id, &refused_by_policy, why.text);
+	return false;
+}
+
 static void
 on_open(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
-	struct policy_verdict verdict;
 	struct msg_open o;
 
 	(void)fd;
@@ -199,11 +213,8 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	b->last_id = f->flow;
-	if (!policy_judge(b->policy, &o.dst, &verdict)) {
-		record_violation(&o, &verdict);
-		proxy_refuse(c, f->flow, &refused_by_policy, verdict.text);
+	if (!may_leave(b, f->flow, &o))
 		return;
-	}
 	if (!fds_reach(b)) {
 		turn_away(b, f->flow, &o, LIMIT_HOST, 0, "too many connections are being opened");
 		return;
@@ -470,9 +481,11 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	static struct broker b;
 
 	event_init(conf->log_fd);
+	denial_init(conf->violations_fd);
+	b.judge = judge_new(conf->rules_fd);
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
-	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id) || (b.policy = policy_new()) == NULL)
+	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id))
 		fatal("cannot start");
 	b.client = chan_new(rfd, wfd, R_PROXY, R_STACK, &b);
 	b.dialler = chan_new(conf->dial_fd, conf->dial_fd, R_PROXY, R_DIAL, &b);

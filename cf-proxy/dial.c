@@ -46,7 +46,7 @@ struct dialler {
 	uv_loop_t	 loop;
 	uv_check_t	 each_turn;
 	uv_timer_t	 linger;
-	struct policy	*policy;
+	struct judge	*judge;
 	struct portmap	*ports;
 	struct client	 clients[2];
 	size_t		 n_clients;
@@ -209,21 +209,25 @@ is_resolver(const struct proxy_conf *conf, const struct addr *a)
 	return false;
 }
 
-/* A resolver that the command line names may be anywhere, also on loopback. */
+/*
+ * A resolver that the command line names may be anywhere, also on loopback and where the rules
+ * let nothing else go; but with --offline there is none.
+ */
 static bool
-may_open(const struct client *cl, const struct msg_open *o, struct policy_verdict *verdict)
+may_open(const struct client *cl, const struct msg_open *o, struct rules_words *why)
 {
 	const struct proxy_conf *conf = cl->dialler->conf;
+	const struct judge *judge = cl->dialler->judge;
 	bool has_port = o->proto == IPPROTO_UDP || o->proto == IPPROTO_TCP;
 	char buf[ADDR_STRLEN];
 
-	if (!cl->resolving)
-		return policy_judge(cl->dialler->policy, &o->dst, verdict);
+	if (!cl->resolving || judge_offline(judge))
+		return judge_dial(judge, o, why);
 	if (has_port && is_resolver(conf, &o->dst))
 		return true;
 	if (has_port && !conf->resolvers_only && o->dst.port == INSIDE_DNS_PORT)
-		return policy_judge(cl->dialler->policy, &o->dst, verdict);
-	snprintf(verdict->text, sizeof(verdict->text), "blocked: %.60s is not a name server%s",
+		return judge_dial(judge, o, why);
+	snprintf(why->text, sizeof(why->text), "blocked: %.60s is not a name server%s",
 	    addr_str(&o->dst, buf), conf->resolvers_only ? " of this run" : "");
 	return false;
 }
@@ -307,7 +311,7 @@ on_open(struct chan *c, const struct frame *f, int fd)
 {
 	static const struct msg_refused by_policy = { .why = REFUSED_POLICY, .err = EACCES };
 	struct client *cl = chan_arg(c);
-	struct policy_verdict verdict;
+	struct rules_words why;
 	struct msg_open o;
 
 	(void)fd;
@@ -315,8 +319,8 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		chan_fail(c, "bad OPEN");
 	else if (idmap_get(&cl->flows, f->flow) != NULL)
 		chan_fail(c, "OPEN with a flow number that is in use");
-	else if (!may_open(cl, &o, &verdict))
-		proxy_refuse(c, f->flow, &by_policy, verdict.text);
+	else if (!may_open(cl, &o, &why))
+		proxy_refuse(c, f->flow, &by_policy, why.text);
 	else
 		dial(cl, f->flow, &o);
 }
@@ -545,9 +549,9 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 	static struct dialler d;
 
 	d.conf = conf;
-	d.policy = policy_new();
+	d.judge = judge_new(conf->rules_fd);
 	d.ports = portmap_new();
-	if (uv_loop_init(&d.loop) != 0 || d.policy == NULL || d.ports == NULL)
+	if (uv_loop_init(&d.loop) != 0 || d.ports == NULL)
 		fatal("cannot start");
 	client_open(&d, rfd, wfd, false);
 	if (conf->dns_fd != -1)

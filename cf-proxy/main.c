@@ -18,6 +18,8 @@
 #include "log.h"
 #include "proxy.h"
 
+#define FDS_MAX		6	/* descriptors that options name, and the -1 behind them */
+
 static const struct cli	cli;
 
 static bool
@@ -59,6 +61,18 @@ static bool
 set_dns_fd(void *conf, const char *arg, char *why)
 {
 	return fd_set_from(arg, &((struct proxy_conf *)conf)->dns_fd, why);
+}
+
+static bool
+set_rules_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->rules_fd, why);
+}
+
+static bool
+set_violations_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->violations_fd, why);
 }
 
 static bool
@@ -119,6 +133,9 @@ static const struct cli_option options[] = {
 	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
 	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
 	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines" },
+	{ 0,   "violations-fd", "N", set_violations_fd,
+	  "policy stage: an eventfd that counts what was refused" },
+	{ 0,   "rules-fd", "N", set_rules_fd, "the rules: a sealed memfd that cf-spawn made" },
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
@@ -141,20 +158,36 @@ misfit(const struct proxy_conf *conf)
 {
 	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
 		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
-	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1))
-		return "--dial-fd and --log-fd are for --policy";
+	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
+	    conf->violations_fd != -1))
+		return "--dial-fd, --log-fd and --violations-fd are for --policy";
 	if (conf->policy && conf->dial_fd == -1 && !conf->print)
 		return "--policy needs --dial-fd";
 	return NULL;
 }
 
+/* The descriptors that options name, without those that are not there. */
+static void
+fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
+{
+	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd, conf->rules_fd,
+	    conf->violations_fd };
+	size_t n = 0;
+
+	for (size_t i = 0; i < FDS_MAX - 1; i++)
+		if (fds[i] != -1)
+			keep[n++] = fds[i];
+	keep[n] = -1;
+}
+
 int
 main(int argc, char *argv[])
 {
-	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1 };
+	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1,
+	    .rules_fd = -1, .violations_fd = -1 };
 	const struct stage *stage;
 	const char *why = NULL;
-	int rfd, wfd, operands;
+	int keep[FDS_MAX], rfd, wfd, operands;
 	void *state;
 
 	log_init(cli.name, 0);
@@ -170,8 +203,8 @@ main(int argc, char *argv[])
 	}
 	log_init(role_name(stage->role), conf.verbose);
 
-	sandbox_prepare(&rfd, &wfd, (int[]){ conf.policy ? conf.dial_fd : conf.dns_fd,
-	    conf.policy ? conf.log_fd : -1, -1 });
+	fds_keep(&conf, keep);
+	sandbox_prepare(&rfd, &wfd, keep);
 	state = stage->open(&conf, rfd, wfd);
 	sandbox_seal(stage->sandbox);
 	stage->hello(state);

@@ -8,7 +8,7 @@
  *
  * The policy stage (broker.c, record.c) decides and records and has no sockets; the
  * dialler (dial.c, direct.c, relay.c) has sockets and reads nothing of the tree but fixed-size
- * frames and payload that it does not look into.
+ * frames and payload that it does not look into.  Both ask judge.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,6 +18,7 @@
 #include "chan.h"
 #include "limit.h"
 #include "policy.h"
+#include "rules.h"
 #include "sandbox.h"
 
 #define RESOLVERS_MAX	16
@@ -29,6 +30,8 @@ struct proxy_conf {
 	int		 verbose;
 	int		 dial_fd, log_fd;	/* of the policy stage; -1: none */
 	int		 dns_fd;		/* of the dialler; -1: none */
+	int		 rules_fd;		/* of both; -1: none */
+	int		 violations_fd;		/* of the policy stage; -1: none */
 	bool		 resolvers_only;
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 n_resolvers;
@@ -59,12 +62,30 @@ void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
 void		 proxy_garbage(const struct chan *, enum role peer, const char *why);
 const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
 
+/* ---- judge.c: may it leave ---- */
+
+struct judge;
+
+/* rules_fd: taken over; -1: none.  Ends the process where they cannot be used. */
+struct judge	*judge_new(int rules_fd);
+/*
+ * Each returns whether it is allowed, and fills *out only where it is not.  names: those of
+ * the destination's address.
+ */
+bool		 judge_flow(const struct judge *, const struct msg_open *,
+		    const char *const *names, size_t n, struct rules_words *out);
+bool		 judge_dial(const struct judge *, const struct msg_open *, struct rules_words *out);
+/* Nothing at all may leave, not even a query to a resolver of this run. */
+bool		 judge_offline(const struct judge *);
+
 /* ---- record.c: the events of the policy stage ---- */
 
 void		 record_attempt(const struct msg_open *);
 /* error: NULL when the flow is open. */
 void		 record_result(const struct msg_open *, const char *error, size_t len);
-void		 record_violation(const struct msg_open *, const struct policy_verdict *);
+/* name: for which the address was given, NULL where none is known. */
+void		 record_violation(const struct msg_open *, const struct rules_words *,
+		    const char *name);
 void		 record_end(uint64_t flow, const struct msg_open *, const struct msg_close *,
 		    uint64_t duration_ms);
 /*

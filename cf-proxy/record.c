@@ -1,8 +1,8 @@
 /*
  * record.c - what the policy stage saw, as events (event.h).
  *
- * Every OPEN of the tree gives either policy_violation, or connect_attempt and
- * then one connect_result; a flow that opened ends in flow_end.  The totals in flow_end
+ * Every OPEN of the tree gives either policy_violation, which a person is told too (denial.h),
+ * or connect_attempt and then one connect_result; a flow that opened ends in flow_end.  The totals in flow_end
  * are what cf-netstack said; what came over is from a process that parses hostile
  * packets, so they are a claim about the tree's traffic, not a measurement.  A limit that
  * the tree runs into is limit_reached, a few lines however often it happens (limit.h).
@@ -14,11 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "denial.h"
 #include "event.h"
 #include "log.h"
 #include "proxy.h"
 
 #define TEXT_LEN	(2 * ADDR_STRLEN + MSG_TEXT_MAX + 64)
+#define WHAT_LEN	(ADDR_STRLEN + NAME_TEXT_MAX + 32)
 
 static bool
 has_ports(const struct msg_open *o)
@@ -85,29 +87,48 @@ record_result(const struct msg_open *o, const char *error, size_t len)
 	event_emit("connect_result", f, text);
 }
 
-void
-record_violation(const struct msg_open *o, const struct policy_verdict *v)
+static json_t *
+string_or_null(const char *text)
 {
-	char text[TEXT_LEN], buf[ADDR_STRLEN];
-	json_t *f;
+	return text != NULL ? json_string(text) : json_null();
+}
 
-	if (!event_wanted())
-		return;
-	snprintf(text, sizeof(text), "%s %s: %s (%s)", proxy_proto_name(o->proto),
-	    remote_str(o, buf), v->text, v->control);
-	f = json_object();
+static json_t *
+violation_fields(const struct msg_open *o, const struct rules_words *w)
+{
+	char buf[ADDR_STRLEN];
+	json_t *f = json_object();
+
 	json_object_set_new(f, "protocol", json_string(proxy_proto_name(o->proto)));
 	json_object_set_new(f, "remote", json_string(remote_str(o, buf)));
 	json_object_set_new(f, "remote_ip", json_string(addr_ip_str(&o->dst, buf)));
 	json_object_set_new(f, "remote_port", remote_port(o));
 	json_object_set_new(f, "action", json_string("deny"));
-	json_object_set_new(f, "reason_code", json_string(v->reason_code));
-	json_object_set_new(f, "control", json_string(v->control));
-	json_object_set_new(f, "matched_cidr",
-	    v->matched_cidr != NULL ? json_string(v->matched_cidr) : json_null());
-	json_object_set_new(f, "matched_domain", json_null());
-	json_object_set_new(f, "reason", json_string(v->text));
-	event_emit("policy_violation", f, text);
+	json_object_set_new(f, "reason_code", json_string(w->reason_code));
+	json_object_set_new(f, "control", json_string(w->control));
+	json_object_set_new(f, "matched_cidr", string_or_null(w->matched_cidr));
+	json_object_set_new(f, "matched_domain", string_or_null(w->matched_domain));
+	json_object_set_new(f, "reason", event_text(w->text, strlen(w->text)));
+	if (w->file != NULL) {
+		json_object_set_new(f, "rule_file", event_text(w->file, strlen(w->file)));
+		json_object_set_new(f, "rule_line", json_integer(w->line));
+	}
+	return f;
+}
+
+void
+record_violation(const struct msg_open *o, const struct rules_words *w, const char *name)
+{
+	char what[WHAT_LEN], text[WHAT_LEN + sizeof(w->text) + 2], buf[ADDR_STRLEN];
+	bool said;
+
+	snprintf(what, sizeof(what), "%s %s%s%s%s", proxy_proto_name(o->proto), remote_str(o, buf),
+	    name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
+	said = denial_tell(what, w->text, w->hint);
+	if (!event_wanted())
+		return;
+	snprintf(text, sizeof(text), "%s: %s", what, w->text);
+	event_emit("policy_violation", violation_fields(o, w), said ? NULL : text);
 }
 
 static const char *

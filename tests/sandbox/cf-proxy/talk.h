@@ -33,6 +33,8 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "ruleopts.h"
+#include "rulesfd.h"
 
 #define HERE4		"203.0.113.1"		/* ours, inside the namespace */
 #define HERE6		"2001:db8::1"
@@ -167,6 +169,31 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Rules as options have them (NULL-ended), as a descriptor that a helper inherits. */
+static inline int
+rules_made(const char *const *words)
+{
+	static const struct cli_option options[] = { RULEOPTS_ROWS, { 0 } };
+	static const struct cli cli = { .name = "test", .usage = "", .about = "", .options = options };
+	char *argv[ARGS_MAX] = { (char *)"test" }, why[RULEOPTS_WHY];
+	struct ruleopts rules = { 0 };
+	int argc = 1, fd;
+	size_t len;
+	void *flat;
+
+	for (; words[argc - 1] != NULL; argc++)
+		argv[argc] = (char *)words[argc - 1];
+	cli_parse(&cli, &rules, argc, argv, 2);
+	flat = ruleopts_compile(&rules, &len, why);
+	ck_assert_msg(flat != NULL, "%s", why);
+	fd = rulesfd_make(flat, len);
+	ck_assert_int_ne(fd, -1);
+	fcntl(fd, F_SETFD, 0);
+	free(flat);
+	ruleopts_done(&rules);
+	return fd;
 }
 
 /* ---- the program ---- */

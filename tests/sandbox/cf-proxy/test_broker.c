@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <jansson.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #include "talk.h"
@@ -67,14 +68,17 @@ turn(struct stage_test *s)
 	}									\
 } while (0)
 
-/* far_caps: what the dialler can do. */
+/* far_caps: what the dialler can do.  more: further options, NULL-ended. */
 static struct stage_test *
-stage_new(enum transport over, uint32_t far_caps)
+stage_with(enum transport over, uint32_t far_caps, const char *const *more)
 {
 	struct stage_test *s = calloc(1, sizeof(*s));
 	char dial[16], log[16];
-	const char *args[] = { "--policy", "--dial-fd", dial, "--log-fd", log, NULL };
+	const char *args[ARGS_MAX] = { "--policy", "--dial-fd", dial, "--log-fd", log };
 	int pair[2], logs[2];
+
+	for (int i = 0; more[i] != NULL; i++)
+		args[5 + i] = more[i];
 
 	s->t = calloc(1, sizeof(*s->t));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -94,6 +98,14 @@ stage_new(enum transport over, uint32_t far_caps)
 	chan_hello(s->far, far_caps);
 	STAGE_WAIT(s, chan_peer(s->t->chan) != 0 && chan_peer(s->far) != 0);
 	return s;
+}
+
+static struct stage_test *
+stage_new(enum transport over, uint32_t far_caps)
+{
+	static const char *const none[] = { NULL };
+
+	return stage_with(over, far_caps, none);
 }
 
 /* The next event, which must have been written by now. */
@@ -265,6 +277,61 @@ START_TEST(forbidden_destination_never_reaches_the_dialler)
 	ck_assert(json_is_null(json_object_get(e, "remote_port")));
 	no_more_events(s);
 	ck_assert_int_eq(stage_end(s), 0);
+}
+END_TEST
+
+/* What the rules say is recorded, told once, and counted before the client knows. */
+START_TEST(rules_judge_and_each_violation_counts)
+{
+	static const char *const words[] = { "--deny", "198.51.100.0/24:80/tcp", "--block-private",
+	    NULL };
+	char rules[16], counter[16];
+	const char *more[] = { "--rules-fd", rules, "--violations-fd", counter, NULL };
+	int rules_fd = rules_made(words), count_fd = eventfd(0, EFD_NONBLOCK);
+	struct stage_test *s;
+	uint64_t n;
+	json_t *e;
+
+	snprintf(rules, sizeof(rules), "%d", rules_fd);
+	snprintf(counter, sizeof(counter), "%d", count_fd);
+	s = stage_with(OVER_SOCKET, MSG_CAP_FD, more);
+	for (uint64_t id = 1; id <= 2; id++) {
+		ask(s, id, IPPROTO_TCP, "198.51.100.1", 80);
+		ck_assert_int_eq(s->t->flow[id].no.why, REFUSED_POLICY);
+		ck_assert_int_eq(read(count_fd, &n, sizeof(n)), sizeof(n));
+		ck_assert_uint_eq(n, 1);
+		e = event_next(s, "policy_violation");
+		ck_assert_str_eq(str(e, "reason_code"), "deny_rule");
+		ck_assert_str_eq(str(e, "control"), "--deny");
+		ck_assert_str_eq(str(e, "matched_cidr"), "198.51.100.0/24");
+		ck_assert_str_eq(str(e, "reason"), "blocked by `--deny 198.51.100.0/24:80/tcp`");
+	}
+	ask(s, 3, IPPROTO_UDP, "10.1.2.3", 80);
+	ck_assert_str_eq(str(event_next(s, "policy_violation"), "control"), "--block-private");
+	ck_assert_uint_eq(s->n, 0);
+	ask(s, 4, IPPROTO_TCP, "198.51.100.1", 81);
+	event_next(s, "connect_attempt");
+	ck_assert_int_eq(stage_end(s), 0);
+	ck_assert_str_eq(s->t->h.err, "cf-proxy: tcp 198.51.100.1:80: blocked by `--deny "
+	    "198.51.100.0/24:80/tcp`; a rule that refuses beats those that allow: take it away\n"
+	    "cf-proxy: udp 10.1.2.3:80: blocked by `--block-private`; run it without "
+	    "--block-private (this is a private address)\n"
+	    "cf-proxy: tcp 198.51.100.1:80: refused 2 times\n");
+}
+END_TEST
+
+START_TEST(unfit_rules_end_it_before_anything_leaves)
+{
+	char fd[16];
+	const char *args[] = { "--policy", "--dial-fd", fd, "--rules-fd", fd, NULL };
+	struct helper h;
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	snprintf(fd, sizeof(fd), "%d", pair[0]);
+	helper_start(&h, OVER_SOCKET, args);
+	ck_assert_int_eq(WEXITSTATUS(helper_wait(&h)), 1);
+	ck_assert_ptr_nonnull(strstr(h.err, "cannot use the rules on descriptor "));
 }
 END_TEST
 
@@ -646,6 +713,8 @@ main(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, flow_is_recorded_before_each_step);
 	tcase_add_test(tc, forbidden_destination_never_reaches_the_dialler);
+	tcase_add_test(tc, rules_judge_and_each_violation_counts);
+	tcase_add_test(tc, unfit_rules_end_it_before_anything_leaves);
 	tcase_add_test(tc, refusal_goes_on_with_its_text);
 	tcase_add_test(tc, flow_given_up_is_cancelled_and_late_answers_are_dropped);
 	tcase_add_loop_test(tc, payload_passes_through_where_descriptors_do_not, 0, 2);

@@ -176,6 +176,8 @@ START_TEST(refusals_say_what_connect_said)
 		ck_assert_int_eq(fl->no.why, refusals[i].why);
 		ck_assert_uint_eq(fl->no.err, refusals[i].err);
 	}
+	if (_i >= DIALLERS)		/* the policy stage tells a person, the dialler does not */
+		t->h.warns = "cf-proxy: tcp 127.0.0.1:80: blocked: ";
 	talk_end(t);
 }
 END_TEST
@@ -595,6 +597,59 @@ START_TEST(dns_client_reaches_name_servers_only)
 }
 END_TEST
 
+/* ---- the dialler's own look at the rules ---- */
+
+static const struct {
+	const char	*rules[5];
+	bool		 from_dns;
+	uint8_t		 proto;
+	const char	*ip;
+	uint16_t	 port;
+	bool		 policy;	/* refused as policy */
+} second_looks[] = {
+	{ { "--deny-cidr", HERE4 },		false, IPPROTO_TCP, HERE4, 9, true },
+	{ { "--deny-cidr", HERE4 },		false, IPPROTO_TCP, HERE6, 9, false },
+	{ { "--deny", HERE4 ":9" },		false, IPPROTO_TCP, HERE4, 9, true },
+	{ { "--deny", HERE4 ":9" },		false, IPPROTO_UDP, HERE4, 8, false },
+	{ { "--allow", HERE4 },			false, IPPROTO_TCP, HERE6, 9, true },
+	{ { "--allow", "example.test" },	false, IPPROTO_TCP, HERE6, 9, false },
+	{ { "--deny-cidr", "10.0.0.0/8" },	false, IPPROTO_TCP, "127.0.0.1", 9, true },
+	{ { "--offline" },			false, IPPROTO_ICMP, HERE4, 0, true },
+	/* a resolver of this run is asked whatever the rules say, another is not */
+	{ { "--allow", "example.test", "--deny-cidr", "127.0.0.0/8" }, true, IPPROTO_UDP,
+	    "127.0.0.53", 53, false },
+	{ { "--deny-cidr", HERE4 },		true,  IPPROTO_UDP, HERE4, 53, true },
+	{ { "--offline" },			true,  IPPROTO_UDP, "127.0.0.53", 53, true },
+};
+
+START_TEST(dialler_looks_at_the_rules_by_itself)
+{
+	struct talk *t = calloc(1, sizeof(*t)), *dns = calloc(1, sizeof(*dns)), *asks;
+	struct addr dst = address(second_looks[_i].ip, second_looks[_i].port);
+	char fd[16], rules[16];
+	const char *args[] = { "--dns-fd", fd, "--rules-fd", rules, "--resolver", "127.0.0.53", NULL };
+	int pair[2], rules_fd = rules_made(second_looks[_i].rules);
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+	snprintf(fd, sizeof(fd), "%d", pair[0]);
+	snprintf(rules, sizeof(rules), "%d", rules_fd);
+	helper_start(&t->h, OVER_SOCKET, args);
+	close(pair[0]);
+	close(rules_fd);
+	talk_hello(dns, pair[1], pair[1], R_DNS, R_DIAL);
+	talk_hello(t, t->h.rfd, t->h.wfd, R_PROXY, R_DIAL);
+	WAIT(t, chan_peer(t->chan) != 0);
+	WAIT(dns, chan_peer(dns->chan) != 0);
+	asks = second_looks[_i].from_dns ? dns : t;
+	open_wait(asks, 1, second_looks[_i].proto, &dst);
+	ck_assert_int_eq(asks->flow[1].refused && asks->flow[1].no.why == REFUSED_POLICY,
+	    second_looks[_i].policy);
+	chan_free(dns->chan);
+	talk_end(t);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -623,6 +678,7 @@ main(void)
 	tcase_add_test(tc, destination_that_does_not_read_holds_its_flow_only);
 	tcase_add_loop_test(tc, breach_of_the_rules_is_garbage, 0, (int)COUNT(breaches));
 	tcase_add_loop_test(tc, dns_client_reaches_name_servers_only, 0, (int)COUNT(dns_opens));
+	tcase_add_loop_test(tc, dialler_looks_at_the_rules_by_itself, 0, (int)COUNT(second_looks));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

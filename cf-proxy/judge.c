@@ -1,0 +1,103 @@
+/*
+ * judge.c - may a flow leave: the rules of this run, or the floor where there are none.
+ *
+ * Asked by both stages, each with a mapping of its own, so that neither has to trust the
+ * other.  The policy stage knows the names of an address, and judges by all rules.  The
+ * dialler knows none, and refuses what no name could make right: all ranks of rules.h that
+ * look at addresses and ports, and where no rule allows by name also the default.
+ *
+ * The generation comes from cf-spawn on a sealed memfd (rulesfd.h), which is mapped before the
+ * seal; without one there is the floor that every run has (policy.h), and nothing else.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "proxy.h"
+#include "rulesfd.h"
+
+struct judge {
+	struct policy	*floor;
+	struct rules	 rules;
+	bool		 has_rules;
+};
+
+struct judge *
+judge_new(int rules_fd)
+{
+	struct judge *j = calloc(1, sizeof(*j));
+	const char *why;
+
+	if (j == NULL || (j->floor = policy_new()) == NULL)
+		fatal("cannot start");
+	if (rules_fd == -1)
+		return j;
+	if ((why = rulesfd_load(rules_fd, &j->rules)) != NULL)
+		fatalx("cannot use the rules on descriptor %d: %s (cf-spawn makes them)", rules_fd,
+		    why);
+	close(rules_fd);
+	j->has_rules = true;
+	return j;
+}
+
+static enum rule_proto
+proto_of(const struct msg_open *o)
+{
+	return o->proto == IPPROTO_TCP ? RULE_TCP : o->proto == IPPROTO_UDP ? RULE_UDP : RULE_ICMP;
+}
+
+/* The same words for what the floor refuses. */
+static bool
+floor_judge(const struct judge *j, const struct msg_open *o, struct rules_words *out)
+{
+	struct policy_verdict v;
+
+	if (policy_judge(j->floor, &o->dst, &v))
+		return true;
+	*out = (struct rules_words){ .reason_code = v.reason_code, .control = v.control,
+	    .matched_cidr = v.matched_cidr };
+	snprintf(out->text, sizeof(out->text), "%s", v.text);
+	snprintf(out->hint, sizeof(out->hint), "no option allows it");
+	return false;
+}
+
+static bool
+rules_ask(const struct judge *j, const struct rules_flow *flow,
+    bool (*ask)(const struct rules *, const struct rules_flow *, struct rules_verdict *),
+    struct rules_words *out)
+{
+	struct rules_verdict v;
+
+	if (ask(&j->rules, flow, &v))
+		return true;
+	rules_explain(&j->rules, &v, flow, NULL, out);
+	return false;
+}
+
+bool
+judge_flow(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
+    struct rules_words *out)
+{
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+
+	return j->has_rules ? rules_ask(j, &flow, rules_judge, out) : floor_judge(j, o, out);
+}
+
+bool
+judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *out)
+{
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };
+
+	return j->has_rules ? rules_ask(j, &flow, rules_judge_unnamed, out) :
+	    floor_judge(j, o, out);
+}
+
+bool
+judge_offline(const struct judge *j)
+{
+	return j->has_rules && (rules_flags(&j->rules) & RULES_OFFLINE) != 0;
+}
