@@ -34,7 +34,7 @@
 
 #define ARGS_MAX	64
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
-#define EXTRA_FDS_MAX	4
+#define EXTRA_FDS_MAX	8
 #define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
 
 static const struct {
@@ -113,6 +113,19 @@ arg_fd(struct start *s, const char *option, int fd)
 	arg(s, number);
 }
 
+/* The same for one that others have too, and only where it is there (-1: it is not). */
+static void
+arg_fd_copy(struct start *s, const char *option, int fd)
+{
+	int copy;
+
+	if (fd == -1)
+		return;
+	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_ALL)) == -1)
+		fatal("cannot start %s", kinds[s->kind].name);
+	arg_fd(s, option, copy);
+}
+
 static void
 pair(int fd[2])
 {
@@ -177,6 +190,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	policy->in = policy->out = proxy[1];
 	arg(policy, "--policy");
 	arg_fd(policy, "--dial-fd", dial[0]);
+	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
+	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
 
 	dns->in = dns->out = names[1];
 	arg_fd(dns, "--dial-fd", dns_dial[0]);
@@ -188,6 +203,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 
 	dialler->in = dialler->out = dial[1];
 	arg_fd(dialler, "--dns-fd", dns_dial[1]);
+	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
 	args_resolvers(dialler, texts);
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");
@@ -204,7 +220,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 			fatal("cannot make a pipe");
 		pair(facts);
 		arg_fd(policy, "--log-fd", log[1]);
-		arg_fd(dns, "--log-fd", fcntl(log[1], F_DUPFD_CLOEXEC, ABOVE_ALL));
+		arg_fd_copy(dns, "--log-fd", log[1]);
 		arg(summary, "summary");
 		summary->in = log[0];
 		summary->out = STDERR_FILENO;

@@ -79,6 +79,7 @@ SWITCH(cap_net_raw)
 SWITCH(wait_tree)
 SWITCH(summary)
 SWITCH(check_only)
+SWITCH(fail_on_leak)
 TEXT(hosts_file)
 TEXT(capture_file)
 TEXT(user)
@@ -149,6 +150,9 @@ static const struct cli_option options[] = {
 	  "ask this resolver instead of the system's (repeatable)" },
 	{ 0,   "hosts-file",	"FILE",		set_hosts_file,
 	  "names of FILE come before those of /etc/hosts" },
+	RULEOPTS_ROWS,
+	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
+	  "end with status 1 where something was refused and the command did not mind" },
 	{ 'c', "capture",	"FILE",		set_capture_file,
 	  "write the tree's packets to FILE (pcapng)" },
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,

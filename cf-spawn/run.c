@@ -118,7 +118,7 @@ give_up(struct run *r, int code, const char *reason)
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (r->helpers.helper[k].pid > 0 && !r->helpers.helper[k].ended)
 			waitid(P_PID, (id_t)r->helpers.helper[k].pid, &info, WEXITED);
-	status_exit(r->conf->status_fd, code, reason, r->detail[0] != '\0' ? r->detail : NULL);
+	status_exit(r->conf, code, reason, r->detail[0] != '\0' ? r->detail : NULL);
 	exit(code);
 }
 
@@ -563,6 +563,23 @@ reap_recorders(struct run *r)
 	}
 }
 
+/* --fail-on-leak: that nothing left is not enough where something was meant to. */
+static void
+leak_judge(struct run *r)
+{
+	unsigned long long n = policy_violations(r->conf);
+
+	if (n == 0)
+		return;
+	snprintf(r->detail, sizeof(r->detail), "--fail-on-leak: %llu time%s the command tree tried "
+	    "what the policy refuses", n, n == 1 ? "" : "s");
+	log_warnx("%s (the lines above say what; --summary counts them)", r->detail);
+	if (r->code == 0) {
+		r->code = STATUS_LEAK;
+		r->reason = "leak";
+	}
+}
+
 static void
 summarise(struct run *r)
 {
@@ -584,6 +601,15 @@ summarise(struct run *r)
 	}
 }
 
+static void
+print_control(void *arg, const char *control)
+{
+	char shown[2048];
+
+	(void)arg;
+	printf("policy: %s\n", log_escape(shown, sizeof(shown), control));
+}
+
 /* -n: say what would be done. */
 static int
 check_only(const struct run *r)
@@ -601,6 +627,7 @@ check_only(const struct run *r)
 		printf("hosts file: %s\n", r->conf->hosts_file);
 	if (r->conf->capture_file != NULL)
 		printf("capture: %s\n", r->conf->capture_file);
+	policy_controls(r->conf, print_control, NULL);
 	return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
 }
 
@@ -640,6 +667,7 @@ run(struct conf *conf)
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
 	identity_find(&r.id, conf);
 	texts_read(&r.texts, conf);
+	policy_make(conf);
 	helpers_find_programs(conf);
 	if (conf->check_only)
 		return check_only(&r);
@@ -670,7 +698,8 @@ run(struct conf *conf)
 		helpers_kill(&r.helpers);
 	reap_recorders(&r);
 	say_step(&r, "the helpers have ended");
+	leak_judge(&r);
 	summarise(&r);
-	status_exit(conf->status_fd, r.code, r.reason, r.detail[0] != '\0' ? r.detail : NULL);
+	status_exit(conf, r.code, r.reason, r.detail[0] != '\0' ? r.detail : NULL);
 	return r.code;
 }

@@ -15,8 +15,10 @@
 #include <sys/types.h>
 
 #include "addr.h"
+#include "ruleopts.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
+#define STATUS_LEAK		1	/* the command's was 0, and --fail-on-leak was given */
 #define STATUS_FAILED		125
 #define STATUS_NOT_EXECUTABLE	126
 #define STATUS_NOT_FOUND	127
@@ -27,6 +29,10 @@
 enum tcp_path { TCP_PATH_AUTO, TCP_PATH_KERNEL, TCP_PATH_TUN };
 
 struct conf {
+	struct ruleopts	 rules;		/* first: ruleopts.h */
+	bool		 fail_on_leak;
+	int		 rules_fd;	/* the compiled rules, by policy.c; -1: there are none */
+	int		 violations_fd;	/* counts what was refused; -1: nobody asks */
 	char		**command;	/* argv of the command */
 	struct addr	 dns[RESOLVERS_MAX];	/* -d */
 	size_t		 ndns;
@@ -106,6 +112,19 @@ void	texts_read(struct texts *, const struct conf *);
 /* Pure parts.  resolv_parse returns false when memory is out. */
 bool	resolv_parse(const char *text, struct texts *);
 char	*hosts_merge(const char *extra, const char *host, char *why, size_t whylen);
+
+/* ---- policy.c: the rules of the run ---- */
+
+/*
+ * Reads the files of rules and compiles all: rules_fd and violations_fd.  Ends the process
+ * where a rule is wrong.
+ */
+void	policy_make(struct conf *);
+/* What is in force, one by one: "offline", "deny-cidr=10.0.0.0/8". */
+void	policy_controls(const struct conf *, void (*say)(void *arg, const char *control),
+	    void *arg);
+/* How much was refused so far; 0 where nobody counts. */
+unsigned long long	policy_violations(const struct conf *);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
 int	mounts_make(const struct texts *, const char **what);
@@ -200,7 +219,7 @@ int	run(struct conf *);
 /* ---- status.c: --status-fd, and the facts for the summary ---- */
 
 void	status_started(int fd, pid_t pid, const struct tcp_choice *);
-void	status_exit(int fd, int code, const char *reason, const char *detail);
+void	status_exit(const struct conf *, int code, const char *reason, const char *detail);
 void	status_facts(int fd, const struct conf *, const struct tcp_choice *, int code,
 	    const char *reason, long duration_ms);
 

@@ -3,7 +3,7 @@
  *
  * An exit status of 0 to 255 cannot be told from the command's own; --status-fd can:
  *   {"event":"started","pid":N,"tcp_path":"kernel|tun|mixed"[,"tcp_path_why":...]}
- *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper",...}
+ *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|leak",...}
  *
  * SPDX-License-Identifier: MIT
  */
@@ -66,29 +66,39 @@ status_started(int fd, pid_t pid, const struct tcp_choice *tcp)
 }
 
 void
-status_exit(int fd, int code, const char *reason, const char *detail)
+status_exit(const struct conf *conf, int code, const char *reason, const char *detail)
 {
 	json_t *o;
 
-	if (fd == -1)
+	if (conf->status_fd == -1)
 		return;
 	o = json_pack("{s:s,s:i,s:s}", "event", "exit", "code", code, "reason", reason);
 	if (detail != NULL)
 		json_object_set_new(o, "detail", event_text(detail, strlen(detail)));
-	line_write(fd, o);
+	if (conf->violations_fd != -1)
+		json_object_set_new(o, "violations",
+		    json_integer((json_int_t)policy_violations(conf)));
+	line_write(conf->status_fd, o);
+}
+
+static void
+append(void *array, const char *text)
+{
+	json_array_append_new(array, event_text(text, strlen(text)));
 }
 
 void
 status_facts(int fd, const struct conf *conf, const struct tcp_choice *tcp, int code,
     const char *reason, long duration_ms)
 {
-	json_t *command = json_array(), *o;
+	json_t *command = json_array(), *controls = json_array(), *o;
 
+	policy_controls(conf, append, controls);
 	for (char **arg = conf->command; *arg != NULL; arg++)
 		json_array_append_new(command, event_text(*arg, strlen(*arg)));
-	o = json_pack("{s:s,s:o,s:[],s:i,s:s,s:I}", "backend", "rootless-internal",
-	    "command", command, "sandbox_controls", "exit_code", code, "reason", reason,
-	    "duration_ms", (json_int_t)duration_ms);
+	o = json_pack("{s:s,s:o,s:o,s:i,s:s,s:I}", "backend", "rootless-internal",
+	    "command", command, "sandbox_controls", controls, "exit_code", code,
+	    "reason", reason, "duration_ms", (json_int_t)duration_ms);
 	tcp_path_add(o, tcp);
 	if (conf->capture_file != NULL)
 		json_object_set_new(o, "capture", json_pack("{s:s,s:s,s:s,s:o}",
