@@ -107,6 +107,8 @@ arg_fd(struct start *s, const char *option, int fd)
 {
 	char number[16];
 
+	if (s->nextra == EXTRA_FDS_MAX)
+		fatalx("too many descriptors for %s", kinds[s->kind].name);
 	snprintf(number, sizeof(number), "%u", FIRST_EXTRA_FD + s->nextra);
 	s->extra[s->nextra++] = fd;
 	arg(s, option);

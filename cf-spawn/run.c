@@ -568,16 +568,18 @@ static void
 leak_judge(struct run *r)
 {
 	unsigned long long n = policy_violations(r->conf);
+	char text[sizeof(r->detail)];
 
 	if (n == 0)
 		return;
-	snprintf(r->detail, sizeof(r->detail), "--fail-on-leak: %llu time%s the command tree tried "
-	    "what the policy refuses", n, n == 1 ? "" : "s");
-	log_warnx("%s (the lines above say what; --summary counts them)", r->detail);
-	if (r->code == 0) {
-		r->code = STATUS_LEAK;
-		r->reason = "leak";
-	}
+	snprintf(text, sizeof(text), "--fail-on-leak: %llu time%s the command tree tried what the "
+	    "policy refuses", n, n == 1 ? "" : "s");
+	log_warnx("%s (the lines above say what; --summary counts them)", text);
+	if (r->code != 0)
+		return;			/* there is a reason already */
+	memcpy(r->detail, text, sizeof(text));
+	r->code = STATUS_LEAK;
+	r->reason = "leak";
 }
 
 static void
