@@ -79,6 +79,7 @@ struct query {
 	size_t		 answer_len;
 	struct addr	 answered_by;
 	bool		 cut;		/* the answer is truncated and TCP did not help */
+	bool		 noted;		/* there is a dns_query for it */
 
 	size_t		 len;
 	uint8_t		 msg[];		/* as resolvers get it */
@@ -176,6 +177,27 @@ void		 query_refused(struct query *, struct upstream *u);
 /* c-ares has no more to try, or said that the answer is one. */
 void		 query_end(struct query *);
 
+/*
+ * What other files do to a query before a resolver is asked.  HOOK_MADE: *out is the answer, made
+ * here.  HOOK_HELD: q->answer (from malloc) is one that a resolver gave earlier; it goes the
+ * way of all answers.
+ */
+enum hook { HOOK_PASS, HOOK_MADE, HOOK_HELD };
+struct made {
+	const uint8_t	*msg;		/* with the asker's id; good until the next query */
+	size_t		 len;
+	const char	*why;		/* in words, or NULL */
+};
+typedef enum hook	query_hook(struct query *, struct made *out);
+/* An answer without records. */
+void		 query_made(struct query *, struct made *out, enum wire_rcode, const char *why);
+
+/*
+ * What is done to q->answer (from malloc) before it goes back.  Returns NULL, or why it must not:
+ * the asker gets SERVFAIL.
+ */
+typedef const char	*answer_hook(struct query *);
+
 /* ---- resolve.c ---- */
 
 /* servers: how many it has.  Reads no file, but c-ares reads random bytes here. */
@@ -228,7 +250,8 @@ bool		 flow_want_room(struct flow *);
 
 /* ---- note.c: events, and the lines of -v ---- */
 
-void	note_query(const struct query *);
+/* Once, whoever says it first.  here: it is answered here. */
+void	note_query(struct query *, bool here);
 /* made: what was not relayed, but made here; why: says so in words, or NULL. */
 void	note_answer(const struct query *, const uint8_t *msg, size_t len, bool made,
 	    const char *why);

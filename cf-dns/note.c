@@ -43,13 +43,14 @@ fields_new(const struct query *q, const struct addr *server)
 }
 
 void
-note_query(const struct query *q)
+note_query(struct query *q, bool here)
 {
 	const struct dns *dns = q->dns;
 
-	if (event_wanted())
-		event_emit("dns_query", fields_new(q, q->via == &dns->listed ?
+	if (!q->noted && event_wanted())
+		event_emit("dns_query", fields_new(q, !here && q->via == &dns->listed ?
 		    &dns->resolvers[0] : &q->asked.server), NULL);
+	q->noted = true;
 }
 
 static json_t *

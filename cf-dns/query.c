@@ -1,8 +1,8 @@
 /*
  * query.c - a query, from its QUERY frame to its one ANSWER frame.
  *
- *   QUERY ─┬─ no query, AAAA without a route, nobody to ask ────────────> ANSWER, made here
- *          └─> waiting ─> busy (c-ares has it) ─┬─ answered ────────────> ANSWER, relayed
+ *   QUERY ─┬─ before[]: no query, AAAA without a route, ... ────────────> ANSWER, made here
+ *          └─> waiting ─> busy (c-ares has it) ─┬─ answered ─> after[] ─> ANSWER, relayed
  *                 │                             └─ nobody answered ─┐
  *                 └─ BUDGET_MS after QUERY ─────────────────────────┴──> ANSWER, SERVFAIL
  *
@@ -11,7 +11,11 @@
  * by WAITING_MAX and the shares of the two resolver lists, bytes by HELD_MAX.  Servers that
  * the tree chose itself have places of their own, so a dead one is no harm to the others.
  *
- * What must stay true: each QUERY is answered once, in reply(), which also frees it.
+ * What is thought about a query before a resolver is asked, and about an answer before it goes
+ * back, is in files of its own; before[] and after[] are the list of them, in their order.
+ *
+ * What must stay true: each QUERY is answered once, in reply(), which also frees it.  No
+ * answer of a resolver passes by after[].
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,9 +29,33 @@
 #include "log.h"
 
 #define DIRECT_MAX	(INFLIGHT_MAX / 2)
+#define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
 
 static void	on_tick(uv_timer_t *);
 static void	on_admit(uv_prepare_t *);
+static enum hook no_query(struct query *, struct made *);
+static enum hook no_route(struct query *, struct made *);
+static enum hook no_resolver(struct query *, struct made *);
+static enum hook no_room(struct query *, struct made *);
+
+/* Each may answer a query; the first that does has the last word. */
+static const struct {
+	const char	*what;
+	query_hook	*hook;
+} before[] = {
+	{ "a message that is no query", no_query },
+	{ "AAAA where there is no IPv6", no_route },
+	{ "nobody to ask", no_resolver },
+	{ "too much at once", no_room },
+};
+
+/* Each may change q->answer, or forbid it. */
+static const struct {
+	const char	*what;
+	answer_hook	*hook;
+} after[] = {
+	{ NULL, NULL }
+};
 
 void
 query_init(struct dns *dns)
@@ -107,11 +135,19 @@ reply_made(struct query *q, enum wire_rcode rcode, const char *why)
 	reply(q, out, wire_reply(out, q->msg, &q->wire, rcode), true, why);
 }
 
+/* q->answer is what a resolver said. */
 static void
 reply_relayed(struct query *q)
 {
 	uint8_t cut[WIRE_UDP_MIN];
+	const char *why;
 
+	for (size_t i = 0; i < LENGTH(after) && after[i].hook != NULL; i++)
+		if ((why = after[i].hook(q)) != NULL) {
+			log_debug("%s: %s", after[i].what, why);
+			reply_made(q, WIRE_SERVFAIL, why);
+			return;
+		}
 	wire_set_id(q->answer, q->wire.id);
 	if (q->asked.transport == IPPROTO_UDP && q->answer_len > q->wire.udp_size)
 		reply(q, cut, wire_truncate(cut, sizeof(cut), q->answer, q->answer_len),
@@ -327,28 +363,72 @@ warn_no_resolver(struct dns *dns)
 	dns->warned = true;
 }
 
-/* Why a query is answered here and how; NULL: q->via is to be asked. */
-static const char *
-answer_here(struct query *q, enum wire_rcode *rcode)
+void
+query_made(struct query *q, struct made *out, enum wire_rcode rcode, const char *why)
 {
-	struct dns *dns = q->dns;
+	static uint8_t msg[WIRE_REPLY_MAX];
+
+	out->msg = msg;
+	out->len = wire_reply(msg, q->msg, &q->wire, rcode);
+	out->why = why;
+}
+
+static enum hook
+made(struct query *q, struct made *out, enum wire_rcode rcode, const char *why)
+{
+	query_made(q, out, rcode, why);
+	return HOOK_MADE;
+}
+
+static enum hook
+no_query(struct query *q, struct made *out)
+{
 	const char *bad = wire_query(q->msg, q->len, &q->wire);
 
-	*rcode = WIRE_FORMERR;
-	if (bad != NULL)
-		return bad;
-	*rcode = WIRE_NOERROR;
-	if (dns->no_aaaa && q->wire.question && q->wire.qtype == WIRE_AAAA &&
-	    q->wire.qclass == WIRE_IN && q->wire.opcode == 0)
-		return "no route for IPv6";
-	*rcode = WIRE_SERVFAIL;
-	if ((q->via = route(dns, &q->asked.server)) == NULL) {
-		warn_no_resolver(dns);
-		return "no resolver is known";
-	}
-	if (q->via->nwaiting >= WAITING_MAX || dns->held + q->len > HELD_MAX)
-		return "too many queries";
-	return NULL;
+	return bad == NULL ? HOOK_PASS : made(q, out, WIRE_FORMERR, bad);
+}
+
+static enum hook
+no_route(struct query *q, struct made *out)
+{
+	if (!q->dns->no_aaaa || !q->wire.question || q->wire.qtype != WIRE_AAAA ||
+	    q->wire.qclass != WIRE_IN || q->wire.opcode != 0)
+		return HOOK_PASS;
+	return made(q, out, WIRE_NOERROR, "no route for IPv6");
+}
+
+static enum hook
+no_resolver(struct query *q, struct made *out)
+{
+	if (q->via != NULL)
+		return HOOK_PASS;
+	warn_no_resolver(q->dns);
+	return made(q, out, WIRE_SERVFAIL, "no resolver is known");
+}
+
+static enum hook
+no_room(struct query *q, struct made *out)
+{
+	if (q->via->nwaiting < WAITING_MAX && q->dns->held + q->len <= HELD_MAX)
+		return HOOK_PASS;
+	return made(q, out, WIRE_SERVFAIL, "too many queries");
+}
+
+static void
+answer_or_ask(struct query *q)
+{
+	struct made out = { NULL, 0, NULL };
+	enum hook h = HOOK_PASS;
+
+	for (size_t i = 0; i < LENGTH(before) && h == HOOK_PASS; i++)
+		h = before[i].hook(q, &out);
+	note_query(q, h == HOOK_MADE);
+	if (h == HOOK_MADE)
+		reply(q, out.msg, out.len, true, out.why);
+	else if (h == HOOK_HELD)
+		reply_relayed(q);
+	else
+		wait_in_line(q);
 }
 
 static void
@@ -356,10 +436,8 @@ on_query(struct chan *c, const struct frame *f, int fd)
 {
 	struct dns *dns = chan_arg(c);
 	struct rd r = rd_over(f->body, f->len);
-	enum wire_rcode rcode;
 	struct msg_query m;
 	struct query *q;
-	const char *why;
 
 	(void)fd;
 	if (!msg_query_get(&r, &m)) {
@@ -372,12 +450,8 @@ on_query(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	q->asked = m;
-	why = answer_here(q, &rcode);
-	note_query(q);
-	if (why != NULL)
-		reply_made(q, rcode, why);
-	else
-		wait_in_line(q);
+	q->via = route(dns, &m.server);
+	answer_or_ask(q);
 }
 
 /* What cf-netstack may ask; anything else ends the process. */
