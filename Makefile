@@ -149,7 +149,8 @@ $(B)/$(1): $(1).c tests/fuzz/driver.c $(if $(filter shared,$(call part,$(1))),,$
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  FUZZ    $(1)")
 	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
-	    $$(call cflags,$(call part,$(1))) -o $$@ $$(filter-out %.h,$$^) $$(call libs,$(call part,$(1)))
+	    $$(call cflags,$(call part,$(1))) -o $$@ $$(filter-out %.h,$$^) \
+	    $$(shell pkg-config --libs libidn2) $$(call libs,$(call part,$(1)))
 endef
 $(foreach t,$(FUZZ_SRC:%.c=%),$(eval $(call FUZZ,$(t))))
 

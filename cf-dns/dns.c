@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "chan_uv.h"
+#include "denial.h"
 #include "dns.h"
 #include "log.h"
 
@@ -76,5 +77,6 @@ dns_run(struct dns *dns)
 {
 	chan_hello(dns->dial, MSG_CAP_FD);
 	uv_run(&dns->loop, UV_RUN_DEFAULT);
+	denial_end();
 	return dns->status;
 }

@@ -7,6 +7,7 @@
  * query.c owns a query from its QUERY frame to its ANSWER frame.  resolve.c asks c-ares
  * which resolver is to be asked, when again, and whom next.  upstream.c knows what a query
  * has asked of whom and from which port, and which answer is whose; flow.c has the sockets.
+ * filter.c says which names may be asked for.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,6 +19,8 @@
 #include <uv.h>
 
 #include "chan.h"
+#include "encdns.h"
+#include "rules.h"
 #include "sandbox.h"
 #include "stock.h"
 #include "wire.h"
@@ -119,6 +122,15 @@ struct flow {
 	struct port	 port;		/* UDP: its place in a stock */
 };
 
+/* What may be asked for. */
+struct filter {
+	bool		 has_rules;
+	struct rules	 rules;
+	enum encdns_choice encdns;	/* as the options say */
+	bool		 no_encdns;	/* what comes of it */
+	enum { DENY_EMPTY, DENY_NXDOMAIN, DENY_REFUSED } deny_answer;
+};
+
 struct dns {
 	uv_loop_t	 loop;
 	uv_timer_t	 tick;
@@ -131,6 +143,7 @@ struct dns {
 	size_t		 nresolvers;
 	bool		 pinned;	/* resolvers are asked whomever the tree asked */
 	bool		 no_aaaa;
+	struct filter	 filter;
 	struct addr	 gateway[2];
 
 	struct resolver	 listed, direct;
@@ -198,6 +211,12 @@ void		 query_made(struct query *, struct made *out, enum wire_rcode, const char 
  */
 typedef const char	*answer_hook(struct query *);
 
+/* ---- filter.c: names that may not be asked for ---- */
+
+/* rules_fd: a sealed generation, or -1.  Ends the process where it is none. */
+void		 filter_open(struct dns *, int rules_fd);
+query_hook	 filter_query;
+
 /* ---- resolve.c ---- */
 
 /* servers: how many it has.  Reads no file, but c-ares reads random bytes here. */
@@ -253,6 +272,14 @@ bool		 flow_want_room(struct flow *);
 /* Once, whoever says it first.  here: it is answered here. */
 void	note_query(struct query *, bool here);
 /* made: what was not relayed, but made here; why: says so in words, or NULL. */
+/* A rule was in the way: policy_violation, and what denial.h says. */
+struct violation {
+	const char	*code, *control;
+	const char	*cidr, *domain;		/* that the rule names, or NULL */
+	const char	*text, *hint;
+	const struct addr *addr;		/* of an answer; NULL: the name itself */
+};
+void	note_violation(const struct query *, const struct violation *);
 void	note_answer(const struct query *, const uint8_t *msg, size_t len, bool made,
 	    const char *why);
 

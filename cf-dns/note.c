@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "denial.h"
 #include "dns.h"
 #include "event.h"
 #include "log.h"
@@ -133,4 +134,51 @@ note_answer(const struct query *q, const uint8_t *msg, size_t len, bool made, co
 	json_object_set_new(o, "answer_ips", addrs_json(&a));
 	json_object_set_new(o, "rcode", json_string(wire_rcode_name(a.rcode, rcode)));
 	event_emit("dns_answer", o, line_make(&line, q, &a, why));
+}
+
+/* ---- denials ---- */
+
+static json_t *
+text_or_null(const char *text)
+{
+	return text != NULL ? json_string(text) : json_null();
+}
+
+static void
+violation_emit(const struct violation *v, const char *name, const char *text)
+{
+	char ip[ADDR_STRLEN];
+	json_t *o;
+
+	if (!event_wanted())
+		return;
+	o = json_object();
+	json_object_set_new(o, "protocol", json_string("dns"));
+	json_object_set_new(o, "remote", json_string(name));
+	json_object_set_new(o, "remote_ip",
+	    text_or_null(v->addr != NULL ? addr_ip_str(v->addr, ip) : NULL));
+	json_object_set_new(o, "remote_port", json_null());
+	json_object_set_new(o, "action", json_string("deny"));
+	json_object_set_new(o, "reason_code", json_string(v->code));
+	json_object_set_new(o, "control", json_string(v->control));
+	json_object_set_new(o, "matched_cidr", text_or_null(v->cidr));
+	json_object_set_new(o, "matched_domain", text_or_null(v->domain));
+	json_object_set_new(o, "reason", json_string(v->text));
+	event_emit("policy_violation", o, text);
+}
+
+void
+note_violation(const struct query *q, const struct violation *v)
+{
+	char name[WIRE_NAME_STRLEN], ip[ADDR_STRLEN];
+	char what[WIRE_NAME_STRLEN + ADDR_STRLEN + 16];
+	char text[sizeof(what) + 160];
+
+	wire_qname(q->msg, &q->wire, name);
+	if (v->addr == NULL)
+		snprintf(what, sizeof(what), "dns %s", name);
+	else
+		snprintf(what, sizeof(what), "dns %s -> %s", name, addr_ip_str(v->addr, ip));
+	snprintf(text, sizeof(text), "%s: %.150s", what, v->text);
+	violation_emit(v, name, denial_tell(what, v->text, v->hint) ? NULL : text);
 }

@@ -44,6 +44,7 @@ static const struct {
 	query_hook	*hook;
 } before[] = {
 	{ "a message that is no query", no_query },
+	{ "a name that is denied", filter_query },
 	{ "AAAA where there is no IPv6", no_route },
 	{ "nobody to ask", no_resolver },
 	{ "too much at once", no_room },
@@ -346,11 +347,14 @@ is_gateway(const struct dns *dns, const struct addr *a)
 	return addr_equal(a, &dns->gateway[0]) || addr_equal(a, &dns->gateway[1]);
 }
 
-/* "The system's resolvers", or the server that was asked; NULL where there is none. */
+/*
+ * "The system's resolvers", or the server that was asked; NULL where there is none.  With rules
+ * the tree does not choose: a server of its own could tell it any address for any name.
+ */
 static struct resolver *
 route(struct dns *dns, const struct addr *server)
 {
-	if (!dns->pinned && !is_gateway(dns, server))
+	if (!dns->pinned && !dns->filter.has_rules && !is_gateway(dns, server))
 		return &dns->direct;
 	return dns->nresolvers > 0 ? &dns->listed : NULL;
 }

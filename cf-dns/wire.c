@@ -1,7 +1,7 @@
 /*
  * wire.c - see wire.h.
  *
- * Names are read by one function, name_read(), which ends whatever it is given: each
+ * Names are read by one function, wire_name(), which ends whatever it is given: each
  * compression pointer must go to before where the part that it continues began, and a
  * name has at most 255 bytes.
  *
@@ -24,6 +24,7 @@
 #define RCODE	0x000fu
 
 #define DO	0x8000u			/* of the OPT record's TTL (RFC 6891 6.1.4) */
+#define EDE	15			/* option of OPT (RFC 8914 5.1) */
 #define OUR_UDP_SIZE	1232		/* fits any path without fragments */
 
 struct header {
@@ -69,12 +70,8 @@ lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
-/*
- * The name at *at as labels without compression, in lower case.  *at moves past it.
- * Returns its length with the empty label at the end; 0 when it is no name.
- */
-static size_t
-name_read(const uint8_t *msg, size_t len, size_t *at, uint8_t out[WIRE_NAME_MAX])
+size_t
+wire_name(const uint8_t *msg, size_t len, size_t *at, uint8_t out[WIRE_NAME_MAX])
 {
 	size_t pos = *at, part = *at, n = 0, to;
 	bool jumped = false;
@@ -100,7 +97,7 @@ name_read(const uint8_t *msg, size_t len, size_t *at, uint8_t out[WIRE_NAME_MAX]
 			return 0;
 		out[n++] = c;
 		for (uint8_t i = 1; i <= c; i++)
-			out[n++] = lower(msg[pos + i]);
+			out[n++] = msg[pos + i];
 		pos += (size_t)c + 1;
 	} while (c != 0);
 	if (!jumped)
@@ -179,7 +176,7 @@ wire_query(const uint8_t *msg, size_t len, struct wire_query *out)
 	if (h.count[0] > 1)			/* RFC 9619 3 */
 		return "more than one question";
 	if (h.count[0] == 1) {
-		if (name_read(msg, len, &at, name) == 0 || len - at < 4)
+		if (wire_name(msg, len, &at, name) == 0 || len - at < 4)
 			return "bad question";
 		(void)rd_take(&r, at - WIRE_HEADER_LEN);
 		out->qtype = rd_be16(&r);
@@ -191,10 +188,28 @@ wire_query(const uint8_t *msg, size_t len, struct wire_query *out)
 }
 
 size_t
-wire_reply(uint8_t *out, const uint8_t *msg, const struct wire_query *q, enum wire_rcode rcode)
+wire_ede(uint8_t *out, enum wire_ede code, const char *text)
 {
-	struct wr w = wr_over(out, WIRE_REPLY_MAX);
+	struct wr w = wr_over(out, WIRE_EDE_MAX);
+	size_t len = strnlen(text, WIRE_EDE_TEXT);
+
+	if (code == WIRE_EDE_NONE)
+		return 0;
+	wr_be16(&w, EDE);
+	wr_be16(&w, (uint16_t)(2 + len));
+	wr_be16(&w, (uint16_t)code);
+	wr_bytes(&w, text, len);
+	return (size_t)(w.p - out);
+}
+
+size_t
+wire_denial(uint8_t *out, const uint8_t *msg, const struct wire_query *q, enum wire_rcode rcode,
+    enum wire_ede code, const char *text)
+{
+	struct wr w = wr_over(out, WIRE_DENIAL_MAX);
 	uint16_t flags = (uint16_t)(msg[2] << 8 | msg[3]);
+	uint8_t ede[WIRE_EDE_MAX];
+	size_t len = wire_ede(ede, code, text);
 
 	flags = (uint16_t)(QR | (flags & (OPCODE | RD | CD)) | RA | rcode);
 	header_write(&w, q->id, flags, q->question, q->edns);
@@ -204,9 +219,16 @@ wire_reply(uint8_t *out, const uint8_t *msg, const struct wire_query *q, enum wi
 		wr_be16(&w, WIRE_OPT);
 		wr_be16(&w, OUR_UDP_SIZE);
 		wr_be32(&w, q->dnssec_ok ? DO : 0);
-		wr_be16(&w, 0);
+		wr_be16(&w, (uint16_t)len);
+		wr_bytes(&w, ede, len);
 	}
 	return (size_t)(w.p - out);
+}
+
+size_t
+wire_reply(uint8_t *out, const uint8_t *msg, const struct wire_query *q, enum wire_rcode rcode)
+{
+	return wire_denial(out, msg, q, rcode, WIRE_EDE_NONE, "");
 }
 
 /* Some servers echo no question in an error: all that they could read was the header. */
@@ -346,7 +368,7 @@ wire_qname(const uint8_t *msg, const struct wire_query *q, char *buf)
 	size_t at = WIRE_HEADER_LEN, n = 0;
 	char *p = buf;
 
-	if (!q->question || name_read(msg, q->head_len, &at, name) == 0) {
+	if (!q->question || wire_name(msg, q->head_len, &at, name) == 0) {
 		buf[0] = '\0';
 		return buf;
 	}
@@ -354,7 +376,7 @@ wire_qname(const uint8_t *msg, const struct wire_query *q, char *buf)
 		if (n > 0)
 			*p++ = '.';
 		for (size_t i = 1; i <= name[n]; i++)
-			p += byte_text(p, name[n + i]);
+			p += byte_text(p, lower(name[n + i]));
 	}
 	if (p == buf)
 		*p++ = '.';

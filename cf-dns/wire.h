@@ -20,15 +20,24 @@
 #define WIRE_NAME_STRLEN 1024		/* each byte as \DDD, and a zero */
 #define WIRE_HEAD_MAX	(WIRE_HEADER_LEN + WIRE_NAME_MAX + 4)
 #define WIRE_REPLY_MAX	(WIRE_HEAD_MAX + 11)		/* head and an empty OPT */
+#define WIRE_EDE_TEXT	64
+#define WIRE_EDE_MAX	(4 + 2 + WIRE_EDE_TEXT)
+#define WIRE_DENIAL_MAX	(WIRE_REPLY_MAX + WIRE_EDE_MAX)	/* below WIRE_UDP_MIN */
 #define WIRE_UDP_MIN	512		/* what every asker takes (RFC 1035 4.2.1) */
 #define WIRE_LABEL_LEN	16		/* "TYPE65535", "RCODE4095" */
 #define WIRE_ADDRS	48		/* as many addresses as an event line holds */
 
-enum { WIRE_A = 1, WIRE_AAAA = 28, WIRE_OPT = 41, WIRE_IXFR = 251, WIRE_AXFR = 252 };
+enum {
+	WIRE_A = 1, WIRE_AAAA = 28, WIRE_OPT = 41, WIRE_RRSIG = 46, WIRE_SVCB = 64,
+	WIRE_HTTPS = 65, WIRE_IXFR = 251, WIRE_AXFR = 252
+};
 enum { WIRE_IN = 1 };
 enum wire_rcode {
-	WIRE_NOERROR = 0, WIRE_FORMERR = 1, WIRE_SERVFAIL = 2, WIRE_NOTIMP = 4, WIRE_REFUSED = 5
+	WIRE_NOERROR = 0, WIRE_FORMERR = 1, WIRE_SERVFAIL = 2, WIRE_NXDOMAIN = 3, WIRE_NOTIMP = 4,
+	WIRE_REFUSED = 5
 };
+/* Why an answer is not what it would be (RFC 8914 4). */
+enum wire_ede { WIRE_EDE_NONE = 0, WIRE_EDE_BLOCKED = 15, WIRE_EDE_FILTERED = 17 };
 
 /* What a query says of itself. */
 struct wire_query {
@@ -53,6 +62,12 @@ const char	*wire_query(const uint8_t *msg, size_t len, struct wire_query *out);
  */
 size_t		 wire_reply(uint8_t *out, const uint8_t *msg, const struct wire_query *,
 		    enum wire_rcode);
+
+/* The same with the reason, where the query has EDNS; out has room for WIRE_DENIAL_MAX. */
+size_t		 wire_denial(uint8_t *out, const uint8_t *msg, const struct wire_query *,
+		    enum wire_rcode, enum wire_ede, const char *text);
+/* That reason as an option of OPT; out has room for WIRE_EDE_MAX; returns the length. */
+size_t		 wire_ede(uint8_t *out, enum wire_ede, const char *text);
 
 /* Does `answer` answer this query: id, opcode and question the same to the last bit? */
 bool		 wire_answers(const uint8_t *answer, size_t len, const uint8_t *msg,
@@ -88,6 +103,12 @@ wire_set_id(uint8_t *msg, uint16_t id)
 	msg[0] = (uint8_t)(id >> 8);
 	msg[1] = (uint8_t)id;
 }
+
+/*
+ * The name at *at as labels without compression, letters as they are.  *at moves past it.
+ * Returns its length with the empty label at the end; 0 when it is no name.
+ */
+size_t		 wire_name(const uint8_t *msg, size_t len, size_t *at, uint8_t out[WIRE_NAME_MAX]);
 
 /*
  * The question's name as a person writes it: lower case, no dot at the end, "." for

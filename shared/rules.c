@@ -172,6 +172,14 @@ rules_count(const struct rules *r)
 	return r->head->rules.n;
 }
 
+bool
+rules_hold_names(const struct rules *r)
+{
+	unsigned allow = RULES_HAS_ALLOW_NAMES | RULES_DEFAULT_DENY;
+
+	return (r->head->flags & RULES_HAS_DENY_NAMES) != 0 || (r->head->flags & allow) == allow;
+}
+
 /* ---- gathering ---- */
 
 /* For each class the first rule that covers what is judged. */

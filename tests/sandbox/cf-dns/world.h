@@ -614,6 +614,7 @@ world_until(struct world *w, unsigned answers, int ms)
 	return w->nanswers >= answers;
 }
 
+__attribute__((unused))
 static void
 world_for(struct world *w, int ms)
 {
