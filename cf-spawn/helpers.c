@@ -197,6 +197,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 
 	dns->in = dns->out = names[1];
 	arg_fd(dns, "--dial-fd", dns_dial[0]);
+	arg_fd_copy(dns, "--rules-fd", conf->rules_fd);
+	arg_fd_copy(dns, "--violations-fd", conf->violations_fd);
 	args_resolvers(dns, texts);
 	if (conf->ndns > 0)
 		arg(dns, "--pinned");

@@ -113,6 +113,42 @@ forms_of_an_allowed_address_are_not_allowed() {
 }
 it forms_of_an_allowed_address_are_not_allowed
 
+# ---- names ----
+
+# resolves NAME OPTION ...: prints the addresses; nobody asks for the name when it is denied.
+resolves() {
+	local name=$1
+	shift
+	cf "$@" -- dig +short +timeout=3 +tries=1 "$name" A 2>err
+}
+is_asked_for() { grep -q "query\[A\] $1 " "$T/dns.log"; }
+
+a_name_resolves() {	# NAME OPTION ...
+	: >"$T/dns.log"
+	same "with ${*:2}" "$(resolves "$@")" 203.0.113.10
+	is_asked_for "$1" || failed "the resolver was not asked for $1"
+}
+a_name_is_denied() {	# PATTERN NAME OPTION ...
+	: >"$T/dns.log"
+	same "with ${*:3}" "$(resolves "${@:2}")" ""
+	! is_asked_for "$2" || failed "the resolver was asked for $2"
+	like message "$(cat err)" "^cf-dns: dns ${2,,}: $1"
+}
+it a_name_resolves www.example.test --deny-domain-exact example.test
+it a_name_resolves example.test --deny '*.example.test'
+it a_name_resolves v4.example.test --allow .example.test:443
+it a_name_resolves v4.example.test --deny v4.example.test:443
+it a_name_resolves v4.example.test --allow-domain a.test
+it a_name_is_denied 'blocked by `--deny-domain example.test`' v4.example.test --deny-domain Example.TEST.
+it a_name_is_denied 'blocked by `--deny-domain-exact v4.example.test`' v4.example.test \
+    --deny-domain-exact v4.example.test --allow v4.example.test
+it a_name_is_denied 'blocked by `--deny \*\.example\.test`' v4.example.test --deny '*.example.test'
+it a_name_is_denied 'blocked by `--default-policy deny`; --allow v4.example.test would' \
+    v4.example.test --allow example.test
+it a_name_is_denied 'blocked by `--default-policy deny`' v4.example.test --allow 203.0.113.10
+it a_name_is_denied 'blocked by `--offline`' v4.example.test --offline
+it a_name_is_denied 'blocked by `--block-metadata`' metadata.google.internal --block-metadata
+
 # ---- what programs see ----
 
 clients_fail_at_once() {
@@ -231,6 +267,7 @@ it a_leak_is_a_failure ': >/dev/tcp/2001:db8::10/80'
 it a_leak_is_a_failure 'echo x >/dev/udp/203.0.113.10/7; sleep 0.1'
 it a_leak_is_a_failure 'ping -c 1 -W 1 203.0.113.10'
 it a_leak_is_a_failure 'ping -c 1 -W 1 2001:db8::10'
+it a_leak_is_a_failure 'dig +timeout=2 +tries=1 example.test'
 
 a_leak_does_not_hide_the_commands_own_status() {
 	status 3 cf --default-policy deny --fail-on-leak --status-fd 9 -- \
@@ -274,13 +311,14 @@ without_rules_there_are_none() {	# WANTED OPTION ...
 	mkfifo go
 	cf "$@" -- sh -c 'read -r x <go' &
 	until_true 10 eval '[ "$(pids cf-proxy | wc -w)" = 2 ]'
-	same "helpers with rules" "$(arguments_of cf-proxy | grep -c -e --rules-fd -e --violations-fd)" "$want"
+	same "descriptors" "$({ arguments_of cf-proxy; arguments_of cf-dns; } |
+	    grep -c -e --rules-fd -e --violations-fd)" "$want"
 	until_true 10 eval 'echo >go'
 	wait $!
 }
 it without_rules_there_are_none 0
-it without_rules_there_are_none 2 --deny-cidr 192.0.2.1
-it without_rules_there_are_none 3 --deny-cidr 192.0.2.1 --fail-on-leak
+it without_rules_there_are_none 3 --deny-cidr 192.0.2.1
+it without_rules_there_are_none 5 --deny-cidr 192.0.2.1 --fail-on-leak
 
 the_tree_has_no_hold_of_the_rules() {
 	# shellcheck disable=SC2012
