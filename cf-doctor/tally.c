@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ const char *const event_names[EV_COUNT] = {
 };
 const char *const list_names[LIST_COUNT] = {
 	"policy_violations", "policy_controls", "policy_matched_domains", "connect_errors",
-	"runtime_failures", "runtime_failure_phases"
+	"runtime_failures", "runtime_failure_phases", "denied"
 };
 const char *const flow_names[FLOW_COUNT] = { "tcp", "udp", "icmp" };
 
@@ -274,6 +275,19 @@ ip_domain_add(struct ip *ip, uint8_t domain)
 	ip->count[ip->ndomains++] = 1;
 }
 
+/* "tcp 203.0.113.1:80": what was refused. */
+static void
+denied_add(struct tally *t, const json_t *event)
+{
+	char what[KEY_MAX + 1], remote[KEY_MAX + 1], key[2 * KEY_MAX + 2];
+
+	if (field(event, "protocol", what) == NULL || field(event, "remote", remote) == NULL)
+		return;
+	snprintf(key, sizeof(key), "%s %s", what, remote);
+	cut(key, KEY_MAX);
+	list_add(t, LIST_DENIED, key);
+}
+
 static void
 on_policy_violation(struct tally *t, const json_t *event)
 {
@@ -282,6 +296,7 @@ on_policy_violation(struct tally *t, const json_t *event)
 
 	list_add(t, LIST_VIOLATIONS, field(event, "reason_code", buf));
 	list_add(t, LIST_CONTROLS, field(event, "control", buf));
+	denied_add(t, event);
 	domain = list_add(t, LIST_DOMAINS, field(event, "matched_domain", buf));
 	if (domain >= 0 && (ip = remote_ip(t, event)) >= 0)
 		ip_domain_add(&t->ip[ip], (uint8_t)domain);

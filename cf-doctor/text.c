@@ -289,6 +289,7 @@ static const struct line {
 	{ "tcp path why",			NULL, "tcp_path_why",		put,		false },
 	{ "flows",				NULL, "flows",			put_numbers,	true },
 	{ "bytes",				NULL, "bytes",			put_numbers,	true },
+	{ "denied",			"flow_log", "denied",			put_counts,	false },
 	{ "limits reached (times)",		NULL, "limits_reached",		put_numbers,	false },
 	{ "beyond limits (events)",		NULL, "beyond_limits",		put_numbers,	false },
 };
@@ -297,6 +298,7 @@ static bool
 is_empty(const json_t *v)
 {
 	return v == NULL || json_is_null(v) || (json_is_object(v) && json_object_size(v) == 0) ||
+	    (json_is_array(v) && json_array_size(v) == 0) ||
 	    (json_is_string(v) && json_string_length(v) == 0);
 }
 

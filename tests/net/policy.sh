@@ -221,6 +221,7 @@ the_summary_counts_denials() {
 	like controls "$(cat err)" 'sandbox controls: block-private, deny-cidr=203.0.113.10'
 	like reasons "$(cat err)" 'flow-log policy violations: deny_cidr=2, private=1'
 	like options "$(cat err)" 'flow-log policy controls: --deny-cidr=2, --block-private=1'
+	like destinations "$(cat err)" 'denied: tcp 203.0.113.10:80=2, tcp 10.9.8.7:80=1'
 }
 it the_summary_counts_denials
 

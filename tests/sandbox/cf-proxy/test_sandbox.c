@@ -242,6 +242,8 @@ static const struct {
 	{ { "--policy" },		"--policy needs --dial-fd" },
 	{ { "--dial-fd", "0" },		"not a whole number from 3" },
 	{ { "--dns-fd", "77" },		"this descriptor is not open" },
+	{ { "--rules-fd", "77" },	"this descriptor is not open" },
+	{ { "--violations-fd", "2" },	"not a whole number from 3" },
 	{ { "--resolver", "example" },	"not an address" },
 	{ { "--resolver", "::1", "--policy" }, "for the dialler" },
 };

@@ -464,6 +464,26 @@ START_TEST(bad_facts_are_refused_with_a_reason)
 }
 END_TEST
 
+START_TEST(what_was_denied_is_named_where_there_is_some)
+{
+	feed("{\"event\":\"policy_violation\",\"protocol\":\"tcp\",\"remote\":\"10.0.0.1:80\"}\n"
+	    "{\"event\":\"policy_violation\",\"protocol\":\"dns\",\"remote\":\"bad.test\"}\n"
+	    "{\"event\":\"policy_violation\",\"protocol\":\"tcp\",\"remote\":\"10.0.0.1:80\"}\n"
+	    "{\"event\":\"policy_violation\",\"protocol\":\"tcp\",\"remote\":7}\n"
+	    "{\"event\":\"policy_violation\",\"remote\":\"10.0.0.1:80\"}\n");
+	render_with(facts_text);
+	has_line("denied: tcp 10.0.0.1:80=2, dns bad.test=1");
+}
+END_TEST
+
+START_TEST(nothing_denied_is_no_line)
+{
+	feed(one_of_each);
+	render_with(facts_text);
+	ck_assert_ptr_null(strstr(text, "\ndenied"));
+}
+END_TEST
+
 START_TEST(json_has_childflows_keys)
 {
 	static const char *const keys[] = { "backend", "command", "exit_code",
@@ -496,6 +516,8 @@ main(void)
 	tcase_add_test(tc, lines_are_in_childflows_order);
 	tcase_add_loop_test(tc, stream_may_be_cut_anywhere, 0, 120);
 	tcase_add_test(tc, limits_that_were_reached_are_added_up);
+	tcase_add_test(tc, what_was_denied_is_named_where_there_is_some);
+	tcase_add_test(tc, nothing_denied_is_no_line);
 	tcase_add_test(tc, nothing_happened_is_none);
 	tcase_add_test(tc, flows_and_bytes_are_added_up);
 	tcase_add_test(tc, byte_sums_do_not_wrap);
