@@ -23,8 +23,12 @@ METADATA="169.254.169.254 fd00:ec2::254"
 
 probe() { /usr/bin/python3 "$T/probe.py" "$@"; }
 
-# What a program sees of a refusal, by way.
-NO_TCP=ECONNREFUSED NO_4=EHOSTUNREACH NO_6=EACCES
+# What a program sees of a refusal: by way, and by who ends the tree's TCP.
+NO_4=EHOSTUNREACH NO_6=EACCES
+case $(cf --status-fd 1 -- true | jq -r 'select(.event == "started").tcp_path // "tun"') in
+kernel)	NO_TCP4=$NO_4 NO_TCP6=$NO_6 ;;
+*)	NO_TCP4=ECONNREFUSED NO_TCP6=ECONNREFUSED ;;
+esac
 
 # lets WAYS "ADDRESSES" OPTION ...: of the six ways to these addresses just WAYS are open, and the
 # others fail as refused.
@@ -35,7 +39,8 @@ lets() {
 		case "$open" in
 		*" all "* | *" $way "*) want+=" $way=OK" ;;
 		*) case $way in
-			tcp*)	want+=" $way=$NO_TCP" ;;
+			tcp4)	want+=" $way=$NO_TCP4" ;;
+			tcp6)	want+=" $way=$NO_TCP6" ;;
 			*4)	want+=" $way=$NO_4" ;;
 			*6)	want+=" $way=$NO_6" ;;
 			esac ;;
@@ -49,6 +54,11 @@ none=""
 it lets all "$HOST" --default-policy allow
 it lets "$none" "$HOST" --offline
 it lets "$none" "$HOST" --default-policy deny
+if cf --help | grep -q -e --tcp-path; then
+	(NO_TCP4=ECONNREFUSED NO_TCP6=ECONNREFUSED
+	it lets "$none" "$HOST" --tcp-path tun --default-policy deny
+	it lets "tcp4 udp4 icmp4" "$HOST" --tcp-path tun --allow 203.0.113.10)
+fi
 
 # addresses
 it lets "tcp6 udp6 icmp6" "$HOST" --deny-cidr 203.0.113.0/24
@@ -98,7 +108,7 @@ forms_of_a_refused_address_are_refused() {	# OPTION VALUE FORM ...
 	shift 2
 	for form in "$@"; do
 		like "$form" "$(cf "${how[@]}" -- /usr/bin/python3 "$T/probe.py" tcp "$form" 80 5 2>err)" \
-		    '^ECONNREFUSED '
+		    "^($NO_TCP4|$NO_TCP6) "
 		like "message for $form" "$(cat err)" "blocked by \`${how[0]}"
 	done
 }
@@ -111,7 +121,7 @@ it forms_of_a_refused_address_are_refused --block-private '' ::ffff:10.9.8.7 64:
 # A permission is for the address itself: not for what somebody else makes of the same bits.
 forms_of_an_allowed_address_are_not_allowed() {
 	like nat64 "$(cf --allow 203.0.113.10 -- /usr/bin/python3 "$T/probe.py" tcp 64:ff9b::203.0.113.10 \
-	    80 5 2>err)" '^ECONNREFUSED '
+	    80 5 2>err)" "^$NO_TCP6 "
 	like mapped "$(cf --allow 203.0.113.10 -- /usr/bin/python3 "$T/probe.py" tcp ::ffff:203.0.113.10 \
 	    80 5 2>err)" '^OK '
 }
