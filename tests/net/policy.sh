@@ -25,7 +25,7 @@ probe() { /usr/bin/python3 "$T/probe.py" "$@"; }
 
 # What a program sees of a refusal: by way, and by who ends the tree's TCP.
 NO_4=EHOSTUNREACH NO_6=EACCES
-case $(cf --status-fd 1 -- true | jq -r 'select(.event == "started").tcp_path // "tun"') in
+case $(cf --status-fd 1 -- true | jq -r 'select(.event == "started") | .tcp_path // "tun"') in
 kernel)	NO_TCP4=$NO_4 NO_TCP6=$NO_6 ;;
 *)	NO_TCP4=ECONNREFUSED NO_TCP6=ECONNREFUSED ;;
 esac
