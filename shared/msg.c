@@ -63,8 +63,8 @@ msg_check(uint32_t type, uint32_t len, uint32_t nfds, enum role from, enum role 
 }
 
 /* An address on the wire: family, 0, port, 16 bytes. */
-static void
-addr_put(struct wr *w, const struct addr *a)
+void
+msg_addr_put(struct wr *w, const struct addr *a)
 {
 	wr_u8(w, a->family);
 	wr_u8(w, 0);
@@ -72,8 +72,8 @@ addr_put(struct wr *w, const struct addr *a)
 	wr_bytes(w, a->ip, sizeof(a->ip));
 }
 
-static bool
-addr_get(struct rd *r, struct addr *a)
+bool
+msg_addr_get(struct rd *r, struct addr *a)
 {
 	a->family = rd_u8(r);
 	(void)rd_u8(r);
@@ -114,8 +114,8 @@ msg_query_put(struct wr *w, const struct msg_query *m)
 {
 	wr_u8(w, m->transport);
 	wr_bytes(w, "\0\0\0", 3);
-	addr_put(w, &m->src);
-	addr_put(w, &m->server);
+	msg_addr_put(w, &m->src);
+	msg_addr_put(w, &m->server);
 }
 
 bool
@@ -125,8 +125,8 @@ msg_query_get(struct rd *r, struct msg_query *m)
 
 	m->transport = rd_u8(r);
 	(void)rd_take(r, 3);
-	src = addr_get(r, &m->src);
-	server = addr_get(r, &m->server);
+	src = msg_addr_get(r, &m->src);
+	server = msg_addr_get(r, &m->server);
 	return !r->bad && src && server && m->server.family != 0 &&
 	    (m->transport == IPPROTO_UDP || m->transport == IPPROTO_TCP);
 }
@@ -138,8 +138,8 @@ msg_open_put(struct wr *w, const struct msg_open *m)
 	wr_u8(w, m->hop_limit);
 	wr_u8(w, m->tclass);
 	wr_u8(w, m->df);
-	addr_put(w, &m->src);
-	addr_put(w, &m->dst);
+	msg_addr_put(w, &m->src);
+	msg_addr_put(w, &m->dst);
 }
 
 bool
@@ -153,8 +153,8 @@ msg_open_get(struct rd *r, struct msg_open *m)
 	m->tclass = rd_u8(r);
 	df = rd_u8(r);
 	m->df = df != 0;
-	src = addr_get(r, &m->src);
-	dst = addr_get(r, &m->dst);
+	src = msg_addr_get(r, &m->src);
+	dst = msg_addr_get(r, &m->dst);
 	return !r->bad && df <= 1 && src && dst && proto_known(m->proto) &&
 	    m->dst.family != 0 && m->src.family == m->dst.family;
 }
@@ -162,13 +162,13 @@ msg_open_get(struct rd *r, struct msg_open *m)
 void
 msg_opened_put(struct wr *w, const struct msg_opened *m)
 {
-	addr_put(w, &m->local);
+	msg_addr_put(w, &m->local);
 }
 
 bool
 msg_opened_get(struct rd *r, struct msg_opened *m)
 {
-	return addr_get(r, &m->local) && !r->bad;
+	return msg_addr_get(r, &m->local) && !r->bad;
 }
 
 void
@@ -180,7 +180,7 @@ msg_refused_put(struct wr *w, const struct msg_refused *m)
 	wr_u8(w, 0);
 	wr_le32(w, m->err);
 	wr_le32(w, m->mtu);
-	addr_put(w, &m->offender);
+	msg_addr_put(w, &m->offender);
 }
 
 bool
@@ -194,7 +194,7 @@ msg_refused_get(struct rd *r, struct msg_refused *m)
 	(void)rd_u8(r);
 	m->err = rd_le32(r);
 	m->mtu = rd_le32(r);
-	offender = addr_get(r, &m->offender);
+	offender = msg_addr_get(r, &m->offender);
 	return !r->bad && offender && m->why >= REFUSED_POLICY && m->why <= REFUSED_LIMIT;
 }
 
@@ -235,6 +235,53 @@ msg_limit_get(struct rd *r, struct msg_limit *m)
 	m->times = rd_le64(r);
 	return !r->bad && m->which >= LIMIT_FLOWS && m->which <= LIMIT_DATAGRAM_OPENING &&
 	    m->times > 0;
+}
+
+void
+msg_name_put(struct wr *w, const struct msg_name *m)
+{
+	msg_addr_put(w, &m->addr);
+	wr_le32(w, m->ttl);
+	wr_le32(w, m->flags);
+}
+
+bool
+msg_name_get(struct rd *r, struct msg_name *m)
+{
+	bool addr = msg_addr_get(r, &m->addr);
+
+	m->ttl = rd_le32(r);
+	m->flags = rd_le32(r);
+	return !r->bad && addr && m->addr.family != 0 &&
+	    (m->flags & ~(MSG_NAME_SYNTHETIC | MSG_NAME_PINNED)) == 0;
+}
+
+void
+msg_resolve_put(struct wr *w, const struct msg_resolve *m)
+{
+	wr_u8(w, m->family);
+	wr_bytes(w, "\0\0\0", 3);
+}
+
+bool
+msg_resolve_get(struct rd *r, struct msg_resolve *m)
+{
+	m->family = rd_u8(r);
+	(void)rd_take(r, 3);
+	return !r->bad && (m->family == 0 || m->family == 4 || m->family == 6);
+}
+
+void
+msg_resolved_put(struct wr *w, const struct msg_resolved *m)
+{
+	wr_le32(w, m->count);
+}
+
+bool
+msg_resolved_get(struct rd *r, struct msg_resolved *m)
+{
+	m->count = rd_le32(r);
+	return !r->bad && m->count <= MSG_ADDRS_MAX;
 }
 
 void

@@ -34,6 +34,8 @@
 #define MSG_TAIL_MAX	65535	/* the largest datagram, DNS message or chunk */
 #define MSG_PACKET_MAX	65700	/* a 64 KiB packet as a TUN with offloads gives it */
 #define MSG_TEXT_MAX	255
+#define MSG_NAME_MAX	255	/* a name in the form of name.h; a longer one is not told of */
+#define MSG_ADDRS_MAX	64	/* addresses in one list */
 #define MSG_WINDOW_INITIAL 262144	/* bytes of DATA each way that OPENED grants */
 
 /* Who may sit at an end of a channel.  Bits, so that a row can name several. */
@@ -61,6 +63,10 @@ enum role {
 #define MSG_RESET_LEN		4
 #define MSG_CLOSE_LEN		36
 #define MSG_LIMIT_LEN		16
+#define MSG_NAME_LEN		28
+#define MSG_RESOLVE_LEN		4
+#define MSG_RESOLVED_LEN	4
+#define MSG_ADDR_LEN		20	/* an address, in a body and in a list of them */
 #define MSG_TUN_LEN		8
 #define MSG_FINISH_LEN		4
 #define MSG_LISTEN_LEN		4
@@ -81,6 +87,9 @@ enum role {
 	M(RESET,    40, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_RESET_LEN,     0,              0) \
 	M(CLOSE,    41, R_OPENER,           R_SERVER,           MSG_CLOSE_LEN,     0,              0) \
 	M(LIMIT,    42, R_STACK,            R_PROXY,            MSG_LIMIT_LEN,     0,              0) \
+	M(NAME,     48, R_DNS,              R_PROXY,            MSG_NAME_LEN,      MSG_NAME_MAX,   0) \
+	M(RESOLVE,  49, R_PROXY,            R_DNS,              MSG_RESOLVE_LEN,   MSG_NAME_MAX,   0) \
+	M(RESOLVED, 50, R_DNS,              R_PROXY,            MSG_RESOLVED_LEN,  MSG_ADDRS_MAX * MSG_ADDR_LEN, 0) \
 	M(INTERFACE,64, R_STACK,            R_CAPTURE,          MSG_INTERFACE_LEN, MSG_TEXT_MAX,   0) \
 	M(PACKET,   65, R_STACK,            R_CAPTURE,          MSG_PACKET_LEN,    MSG_PACKET_MAX, 0) \
 	M(TUN,      80, R_SPAWN,            R_STACK,            MSG_TUN_LEN,       0,              1) \
@@ -188,6 +197,25 @@ struct msg_limit {
 	uint64_t	times;		/* since the last LIMIT about it; at least 1 */
 };
 
+/* This name has this address; the tail is the name, in the form of name.h. */
+#define MSG_NAME_SYNTHETIC	1u	/* the address was made up for this name alone */
+#define MSG_NAME_PINNED		2u	/* a hosts file says so: it never expires */
+struct msg_name {
+	struct addr	addr;		/* its port is 0 */
+	uint32_t	ttl;		/* seconds for which it may be used */
+	uint32_t	flags;
+};
+
+/* Which addresses does it have?  The tail is the name; flow is the question's number. */
+struct msg_resolve {
+	uint8_t		family;		/* 4, 6, or 0 for both */
+};
+
+/* The tail is `count` addresses and nothing else; 0: there is none, or nobody says. */
+struct msg_resolved {
+	uint32_t	count;
+};
+
 struct msg_tun {
 	uint32_t	mtu;
 	uint32_t	offloads;	/* TUN_F_ bits that were granted (linux/if_tun.h) */
@@ -241,11 +269,18 @@ MSG_BODY(opened);
 MSG_BODY(refused);
 MSG_BODY(close);
 MSG_BODY(limit);
+MSG_BODY(name);
+MSG_BODY(resolve);
+MSG_BODY(resolved);
 MSG_BODY(tun);
 MSG_BODY(finish);
 MSG_BODY(listen);
 MSG_BODY(interface);
 MSG_BODY(packet);
 #undef MSG_BODY
+
+/* One address of a list; false when its family does not exist. */
+void	msg_addr_put(struct wr *, const struct addr *);
+bool	msg_addr_get(struct rd *, struct addr *);
 
 #endif

@@ -43,6 +43,9 @@ ROUND_TRIP(open, MSG_OPEN_LEN)
 ROUND_TRIP(opened, MSG_OPENED_LEN)
 ROUND_TRIP(refused, MSG_REFUSED_LEN)
 ROUND_TRIP(close, MSG_CLOSE_LEN)
+ROUND_TRIP(name, MSG_NAME_LEN)
+ROUND_TRIP(resolve, MSG_RESOLVE_LEN)
+ROUND_TRIP(resolved, MSG_RESOLVED_LEN)
 ROUND_TRIP(tun, MSG_TUN_LEN)
 ROUND_TRIP(listen, MSG_LISTEN_LEN)
 ROUND_TRIP(interface, MSG_INTERFACE_LEN)
@@ -71,7 +74,8 @@ addr_fuzz(const uint8_t *data, size_t len)
 
 static void	(*const targets[])(const uint8_t *, size_t) = {
 	hello_fuzz, query_fuzz, open_fuzz, opened_fuzz, refused_fuzz, close_fuzz, tun_fuzz,
-	interface_fuzz, packet_fuzz, addr_fuzz, listen_fuzz
+	interface_fuzz, packet_fuzz, addr_fuzz, listen_fuzz, name_fuzz, resolve_fuzz,
+	resolved_fuzz
 };
 
 int

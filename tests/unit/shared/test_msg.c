@@ -184,6 +184,10 @@ START_TEST(bodies_survive_the_wire)
 	    .down_bytes = 1, .up_packets = 2, .down_packets = UINT64_MAX - 1);
 	ROUND_TRIP(limit, MSG_LIMIT_LEN, .which = LIMIT_DATAGRAM_OPENING, .most = UINT32_MAX,
 	    .times = UINT64_MAX);
+	ROUND_TRIP(name, MSG_NAME_LEN, .addr = V6(0), .ttl = UINT32_MAX,
+	    .flags = MSG_NAME_SYNTHETIC | MSG_NAME_PINNED);
+	ROUND_TRIP(resolve, MSG_RESOLVE_LEN, .family = 6);
+	ROUND_TRIP(resolved, MSG_RESOLVED_LEN, .count = MSG_ADDRS_MAX);
 	ROUND_TRIP(tun, MSG_TUN_LEN, .mtu = 1500, .offloads = 0xffffffff);
 	ROUND_TRIP(listen, MSG_LISTEN_LEN, .family = 6, .port = 0xabcd);
 	ROUND_TRIP(interface, MSG_INTERFACE_LEN, .linktype = 101, .snaplen = 65535, .mtu = 1500);
@@ -227,6 +231,13 @@ START_TEST(values_that_do_not_exist_are_refused)
 		ck_assert_int_eq(ACCEPTED(limit, { .which = (enum limit)which, .times = 1 }),
 		    which >= LIMIT_FLOWS && which <= LIMIT_DATAGRAM_OPENING);
 	ck_assert(!ACCEPTED(limit, { .which = LIMIT_FLOWS }));
+	ck_assert(!ACCEPTED(name, { .ttl = 1 }));
+	ck_assert(!ACCEPTED(name, { .addr = { .family = 5 } }));
+	ck_assert(!ACCEPTED(name, { .addr = V4(0), .flags = 4 }));
+	for (int family = 0; family < 256; family++)
+		ck_assert_int_eq(ACCEPTED(resolve, { .family = (uint8_t)family }),
+		    family == 0 || family == 4 || family == 6);
+	ck_assert(!ACCEPTED(resolved, { .count = MSG_ADDRS_MAX + 1 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 1279 }));
 	ck_assert(ACCEPTED(tun, { .mtu = 1280 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 65536 }));
