@@ -2,9 +2,10 @@
  * dns.c - the life of cf-dns: channels, loop, and what ends it.
  *
  * cf-netstack is the client: it sends QUERY and gets ANSWER.  The dialler is the server:
- * it gets OPEN and sends sockets.  HELLO to the client waits for the dialler's, as it
- * promises that names can be resolved.  The end of either channel is the end of cf-dns;
- * what does not fit the protocol ends it with one line and status 1.
+ * it gets OPEN and sends sockets; so is cf-proxy's policy stage, where it wants to know of names.
+ * HELLO to the client waits for theirs, as it promises that names can be resolved.
+ * The end of any channel is the end of cf-dns; what does not fit the protocol ends it with
+ * one line and status 1.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,7 +17,7 @@
 #include "log.h"
 
 const struct sandbox_row *const dns_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan_plain, flow_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan_plain, flow_rows, learn_rows, NULL
 };
 
 static void
@@ -25,13 +26,30 @@ on_end(struct chan *c, const char *why)
 	struct dns *dns = chan_arg(c);
 
 	if (why != NULL) {
-		log_warnx("%s sent garbage: %s", role_name(c == dns->stack ? R_STACK : R_DIAL), why);
+		log_warnx("%s sent garbage: %s", role_name(c == dns->stack ? R_STACK :
+		    c == dns->names ? R_PROXY : R_DIAL), why);
 		dns->status = 1;
 	}
 	uv_stop(&dns->loop);
 }
 
-/* The dialler is ready, so we are: the client may ask from now on. */
+/* The servers are ready, so we are: the client may ask from now on. */
+static void
+ready(struct dns *dns)
+{
+	if (chan_peer(dns->dial) == 0 || (dns->names != NULL && chan_peer(dns->names) == 0))
+		return;
+	chan_handlers(dns->stack, query_handlers);
+	chan_hello(dns->stack, 0);
+}
+
+static void
+on_names_hello(struct chan *c)
+{
+	chan_handlers(c, alias_handlers);
+	ready(chan_arg(c));
+}
+
 static void
 on_dial_hello(struct chan *c)
 {
@@ -40,23 +58,33 @@ on_dial_hello(struct chan *c)
 	log_debug("the dialler is ready; sockets come %s",
 	    (chan_caps(c) & MSG_CAP_FD) ? "as descriptors" : "as frames");
 	chan_handlers(c, flow_handlers);
-	chan_handlers(dns->stack, query_handlers);
-	chan_hello(dns->stack, 0);
+	ready(dns);
 }
 
 static struct chan *
-channel(struct dns *dns, int rfd, int wfd, enum role peer)
+channel(struct dns *dns, int rfd, int wfd, enum role peer, struct chan_uv **uv)
 {
 	struct chan *c = chan_new(rfd, wfd, R_DNS, (uint32_t)peer, dns);
 
-	if (c == NULL || chan_uv_start(&dns->loop, c, on_end) == NULL)
+	if (c == NULL || (*uv = chan_uv_start(&dns->loop, c, on_end)) == NULL)
 		fatal("cannot use the channel to %s", role_name(peer));
 	return c;
 }
 
-void
-dns_open(struct dns *dns, int rfd, int wfd, int dial_fd)
+static void
+names_open(struct dns *dns, int fd, struct chan_uv *stack_uv)
 {
+	struct chan_uv *uv;
+
+	dns->names = channel(dns, fd, fd, R_PROXY, &uv);
+	chan_on_hello(dns->names, on_names_hello);
+	chan_uv_before_flush(stack_uv, learn_before_answers);
+}
+
+void
+dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd)
+{
+	struct chan_uv *uv;
 	int rc;
 
 	if ((rc = uv_loop_init(&dns->loop)) != 0)
@@ -64,8 +92,10 @@ dns_open(struct dns *dns, int rfd, int wfd, int dial_fd)
 	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS)
 		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
 	/* What is started last is flushed first: an ANSWER leaves before the CLOSE after it. */
-	dns->dial = channel(dns, dial_fd, dial_fd, R_DIAL);
-	dns->stack = channel(dns, rfd, wfd, R_STACK);
+	dns->dial = channel(dns, dial_fd, dial_fd, R_DIAL, &uv);
+	dns->stack = channel(dns, rfd, wfd, R_STACK, &uv);
+	if (names_fd != -1)
+		names_open(dns, names_fd, uv);
 	chan_on_hello(dns->dial, on_dial_hello);
 	flow_init(dns);
 	upstream_init(dns);
@@ -76,6 +106,8 @@ int
 dns_run(struct dns *dns)
 {
 	chan_hello(dns->dial, MSG_CAP_FD);
+	if (dns->names != NULL)
+		chan_hello(dns->names, 0);
 	uv_run(&dns->loop, UV_RUN_DEFAULT);
 	denial_end();
 	return dns->status;

@@ -2,11 +2,14 @@
  * dns.h - what the files of cf-dns share.
  *
  *   cf-netstack ══ QUERY, ANSWER ══ query.c ── resolve.c (c-ares) ── upstream.c ── flow.c ══ OPEN ══ dialler
- *                                                                         └ stock.c (pure)
+ *                        │  │                                               └ stock.c (pure)
+ *                        │  └ learn.c, alias.c ══ NAME, RESOLVE ══ cf-proxy, policy stage
+ *                        └ note.c        └ synth.c (pure)
  *
  * query.c owns a query from its QUERY frame to its ANSWER frame.  resolve.c asks c-ares
  * which resolver is to be asked, when again, and whom next.  upstream.c knows what a query
  * has asked of whom and from which port, and which answer is whose; flow.c has the sockets.
+ * learn.c tells cf-proxy which name gave which address; alias.c answers with made-up ones.
  * filter.c says which names may be asked for.
  *
  * SPDX-License-Identifier: MIT
@@ -19,10 +22,13 @@
 #include <uv.h>
 
 #include "chan.h"
+#include "limit.h"
+#include "name.h"
 #include "encdns.h"
 #include "rules.h"
 #include "sandbox.h"
 #include "stock.h"
+#include "synth.h"
 #include "wire.h"
 
 #define RESOLVERS_MAX	16
@@ -83,6 +89,10 @@ struct query {
 	struct addr	 answered_by;
 	bool		 cut;		/* the answer is truncated and TCP did not help */
 	bool		 noted;		/* there is a dns_query for it */
+	bool		 aliased;	/* the answer has been made to fit --dns-mode synthetic */
+	bool		 own;		/* not the tree's; alias.c has asked for cf-proxy: */
+	uint64_t	 question;	/* its number */
+	bool		 both;		/* about both families */
 
 	size_t		 len;
 	uint8_t		 msg[];		/* as resolvers get it */
@@ -138,6 +148,9 @@ struct dns {
 	uv_poll_t	 poll;
 	int		 epoll_fd;	/* all sockets to resolvers, behind `poll` */
 	struct chan	*stack, *dial;
+	struct chan	*names;		/* to cf-proxy's policy stage, or NULL */
+	struct synth	*synth;		/* --dns-mode synthetic, or NULL */
+	struct limit_count used_up;	/* of synth */
 
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 nresolvers;
@@ -166,7 +179,7 @@ struct dns {
 extern const struct sandbox_row *const dns_sandbox[];
 
 /* Everything that needs files or new descriptors; ends the process where it fails. */
-void	dns_open(struct dns *, int rfd, int wfd, int dial_fd);
+void	dns_open(struct dns *, int rfd, int wfd, int dial_fd, int names_fd);
 /* After the seal.  Until the tree's end; the status to exit with. */
 int	dns_run(struct dns *);
 
@@ -189,6 +202,12 @@ void		 query_take(struct query *, struct upstream *u, const uint8_t *msg, size_t
 void		 query_refused(struct query *, struct upstream *u);
 /* c-ares has no more to try, or said that the answer is one. */
 void		 query_end(struct query *);
+
+/*
+ * Ask the configured resolvers something of our own: alias_resolved() follows, perhaps at once.
+ * False: there is no memory.
+ */
+bool		 query_own(struct dns *, uint64_t question, const uint8_t *msg, size_t len, bool both);
 
 /*
  * What other files do to a query before a resolver is asked.  HOOK_MADE: *out is the answer, made
@@ -266,6 +285,29 @@ void		 flow_release(struct flow *, enum close_reason);
 ssize_t		 flow_send(struct flow *, const void *, size_t len, bool more);
 /* TCP: tell when there is room (upstream_writable). */
 bool		 flow_want_room(struct flow *);
+
+/* ---- learn.c: what cf-proxy learns of names ---- */
+
+extern const struct sandbox_row	learn_rows[];
+
+/* An answer's addresses, told to cf-proxy where there is one that wants to know. */
+answer_hook	 learn_answer;
+/* The port of the address does not count, and the ttl is brought into its bounds. */
+void		 learn_name(struct dns *, const struct addr *, const char *name, uint32_t ttl,
+		    uint32_t flags);
+/* The name that was asked, where it can be told of.  False: it cannot, or there is none. */
+bool		 learn_asked(const struct query *, char name[NAME_STRLEN]);
+/* Before anything is written to cf-netstack (chan_uv_before_flush). */
+void		 learn_before_answers(struct chan *);
+
+/* ---- alias.c: --dns-mode synthetic ---- */
+
+extern const struct chan_handler alias_handlers[];
+
+query_hook	 alias_reverse;
+answer_hook	 alias_answer;
+/* A query that query_own() made has ended, however. */
+void		 alias_resolved(struct query *);
 
 /* ---- note.c: events, and the lines of -v ---- */
 

@@ -18,11 +18,12 @@
 #include "inside.h"
 #include "log.h"
 
-#define FDS_MAX	4	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX	5	/* descriptors that options name, and the -1 behind them */
 
 struct options {
 	struct dns	*dns;
-	int		 dial_fd, log_fd, rules_fd, violations_fd;
+	int		 dial_fd, log_fd, names_fd, rules_fd, violations_fd;
+	bool		 synthetic;
 	int		 verbose;
 	bool		 print;
 };
@@ -50,6 +51,20 @@ static bool
 set_log_fd(void *conf, const char *arg, char *why)
 {
 	return set_fd(&((struct options *)conf)->log_fd, arg, why);
+}
+
+static bool
+set_names_fd(void *conf, const char *arg, char *why)
+{
+	return set_fd(&((struct options *)conf)->names_fd, arg, why);
+}
+
+static bool
+set_synthetic(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct options *)conf)->synthetic = true;
+	return true;
 }
 
 static bool
@@ -171,10 +186,12 @@ static const struct cli_option options[] = {
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
 	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N" },
+	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
 	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
 	{ 0,   "pinned",   NULL,          set_pinned,   "ask only the --resolver list" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "ask this server (again: one more)" },
 	{ 0,   "rules-fd", "N",           set_rules_fd, "judge names and answers by these rules" },
+	{ 0,   "synthetic", NULL,         set_synthetic, "answer each name with an address of its own" },
 	{ 0,   "violations-fd", "N",      set_violations_fd,
 	  "an eventfd that counts what was refused" },
 	{ 'h', "help",     NULL,          set_help,     "print this" },
@@ -194,7 +211,8 @@ static const struct cli cli = {
 static void
 fds_keep(const struct options *o, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { o->dial_fd, o->log_fd, o->violations_fd };
+	const int fds[FDS_MAX - 1] = { o->dial_fd, o->log_fd, o->names_fd,
+	    o->violations_fd };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -207,8 +225,8 @@ int
 main(int argc, char *argv[])
 {
 	static struct dns dns;
-	struct options o = { .dns = &dns, .dial_fd = -1, .log_fd = -1, .rules_fd = -1,
-	    .violations_fd = -1 };
+	struct options o = { .dns = &dns, .dial_fd = -1, .log_fd = -1, .names_fd = -1,
+	    .rules_fd = -1, .violations_fd = -1 };
 	int rfd, wfd, keep[FDS_MAX];
 
 	log_init("cf-dns", 0);
@@ -225,13 +243,19 @@ main(int argc, char *argv[])
 		log_fatal_status(2);
 		fatalx("--dial-fd N is needed (try: cf-dns --help)");
 	}
+	if (o.synthetic && o.names_fd == -1) {
+		log_fatal_status(2);
+		fatalx("--synthetic needs --names-fd: nobody else knows the way to such an address");
+	}
 	event_init(o.log_fd);
+	if (o.synthetic && (dns.synth = synth_new()) == NULL)
+		fatal("cannot keep names");
 
 	denial_init(o.violations_fd);
 	filter_open(&dns, o.rules_fd);
 	fds_keep(&o, keep);
 	sandbox_prepare(&rfd, &wfd, keep);
-	dns_open(&dns, rfd, wfd, o.dial_fd);
+	dns_open(&dns, rfd, wfd, o.dial_fd, o.names_fd);
 	sandbox_seal(dns_sandbox);
 	return dns_run(&dns);
 }

@@ -129,7 +129,8 @@ note_answer(const struct query *q, const uint8_t *msg, size_t len, bool made, co
 		return;
 	wire_answer(msg, len, &a);
 	o = fields_new(q, made ? &q->asked.server : &q->answered_by);
-	json_object_set_new(o, "mode", json_string(made ? "synthetic_empty" : "relayed"));
+	json_object_set_new(o, "mode", json_string(q->aliased ? "synthetic" :
+	    made ? "synthetic_empty" : "relayed"));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)len));
 	json_object_set_new(o, "answer_ips", addrs_json(&a));
 	json_object_set_new(o, "rcode", json_string(wire_rcode_name(a.rcode, rcode)));

@@ -44,6 +44,7 @@ static const struct {
 	query_hook	*hook;
 } before[] = {
 	{ "a message that is no query", no_query },
+	{ "the reverse of a made-up address", alias_reverse },
 	{ "a name that is denied", filter_query },
 	{ "AAAA where there is no IPv6", no_route },
 	{ "nobody to ask", no_resolver },
@@ -55,7 +56,8 @@ static const struct {
 	const char	*what;
 	answer_hook	*hook;
 } after[] = {
-	{ NULL, NULL }
+	{ "what cf-proxy learns", learn_answer },
+	{ "addresses of names", alias_answer },
 };
 
 void
@@ -123,7 +125,10 @@ static void
 reply(struct query *q, const uint8_t *msg, size_t len, bool made, const char *why)
 {
 	note_answer(q, msg, len, made, why);
-	chan_send(q->dns->stack, MSG_ANSWER, q->flow, NULL, 0, msg, len, -1);
+	if (q->own)
+		alias_resolved(q);
+	else
+		chan_send(q->dns->stack, MSG_ANSWER, q->flow, NULL, 0, msg, len, -1);
 	free(q->answer);
 	free(q);
 }
@@ -143,7 +148,7 @@ reply_relayed(struct query *q)
 	uint8_t cut[WIRE_UDP_MIN];
 	const char *why;
 
-	for (size_t i = 0; i < LENGTH(after) && after[i].hook != NULL; i++)
+	for (size_t i = 0; i < LENGTH(after); i++)
 		if ((why = after[i].hook(q)) != NULL) {
 			log_debug("%s: %s", after[i].what, why);
 			reply_made(q, WIRE_SERVFAIL, why);
@@ -456,6 +461,22 @@ on_query(struct chan *c, const struct frame *f, int fd)
 	q->asked = m;
 	q->via = route(dns, &m.server);
 	answer_or_ask(q);
+}
+
+bool
+query_own(struct dns *dns, uint64_t question, const uint8_t *msg, size_t len, bool both)
+{
+	struct query *q = query_new(dns, 0, msg, len);
+
+	if (q == NULL)
+		return false;
+	q->own = true;
+	q->question = question;
+	q->both = both;
+	q->asked = (struct msg_query){ .transport = IPPROTO_UDP, .server = dns->gateway[0] };
+	q->via = dns->nresolvers > 0 ? &dns->listed : NULL;
+	answer_or_ask(q);
+	return true;
 }
 
 /* What cf-netstack may ask; anything else ends the process. */

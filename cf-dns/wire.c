@@ -266,6 +266,8 @@ addr_note(struct wire_answer *out, const struct record *rec)
 	if (rec->class != WIRE_IN || (rec->type != WIRE_A && rec->type != WIRE_AAAA) ||
 	    rec->len != addr_iplen(&a))
 		return;
+	if (out->naddrs == 0 || rec->ttl < out->ttl)
+		out->ttl = rec->ttl;
 	if (out->naddrs < WIRE_ADDRS) {
 		memcpy(a.ip, rec->data, rec->len);
 		out->addrs[out->naddrs] = a;
@@ -306,6 +308,7 @@ wire_answer(const uint8_t *msg, size_t len, struct wire_answer *out)
 	out->truncated = (h.flags & TC) != 0;
 	out->records = h.count[1];
 	out->naddrs = 0;
+	out->ttl = 0;
 	out->opt = NULL;
 	out->opt_len = 0;
 	if (r.bad || !questions_skip(&r, h.count[0]))

@@ -28,7 +28,7 @@
 #define WIRE_ADDRS	48		/* as many addresses as an event line holds */
 
 enum {
-	WIRE_A = 1, WIRE_AAAA = 28, WIRE_OPT = 41, WIRE_RRSIG = 46, WIRE_SVCB = 64,
+	WIRE_A = 1, WIRE_PTR = 12, WIRE_AAAA = 28, WIRE_OPT = 41, WIRE_RRSIG = 46, WIRE_SVCB = 64,
 	WIRE_HTTPS = 65, WIRE_IXFR = 251, WIRE_AXFR = 252
 };
 enum { WIRE_IN = 1 };
@@ -80,6 +80,7 @@ struct wire_answer {
 	uint16_t	records;	/* that its answer section claims to have */
 	size_t		naddrs;		/* A and AAAA of that section, all names; */
 	struct addr	addrs[WIRE_ADDRS];	/* the first of them */
+	uint32_t	ttl;		/* the least of theirs; of none it means nothing */
 	const uint8_t	*opt;		/* the OPT record, or NULL */
 	size_t		opt_len;
 };

@@ -23,6 +23,12 @@
  * cannot be told.  So no more are asked for than there is room: fds_max.
  * If the dialler goes first the run has lost its network: we end, which ends the run.
  *
+ * Names: cf-dns has written which name gave an address before the tree learned it, and all that it
+ * has written is read before an OPEN is judged.  A flow holds the names that it went by.
+ * With --synthetic an address may stand for a name: cf-dns is asked for its real ones, and
+ * each is judged and tried in its turn, until one opens.  Where nobody has the address, nobody
+ * is there.
+ *
  * HELLO: cf-netstack's comes first and says if it can take descriptors; ours to the dialler
  * asks for no more than that; when the dialler's has come, ours to cf-netstack promises
  * what the dialler can.
@@ -34,6 +40,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chan_uv.h"
@@ -41,21 +48,39 @@
 #include "event.h"
 #include "idmap.h"
 #include "log.h"
+#include "namechan.h"
+#include "pins.h"
 #include "proxy.h"
+#include "synthetic.h"
 
 #define FLOWS_MAX	65536		/* about 10 MiB of table */
 #define LATE_MAX	64
 #define BACKLOG_HIGH	32768		/* then its writer waits: some 900 OPENED */
 #define BACKLOG_LOW	8192
 #define DRAIN_MS	5000
+#define HOSTS_MAX	(4 << 20)	/* bytes */
 #define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
+
+#define ALIAS_ADDRS	8		/* real addresses that are tried */
+
+/* The name that a flow's address stood for, and where it may be. */
+struct alias {
+	const char	*name;
+	bool		 resolved;
+	size_t		 n, next;	/* addresses, and which is to be tried next */
+	size_t		 tried;		/* how many the dialler was asked for */
+	struct addr	 addrs[ALIAS_ADDRS];
+};
 
 struct flow {
 	TAILQ_ENTRY(flow) all;
 	uint64_t	 id;
 	uint64_t	 since;		/* ms, when it was asked for */
 	bool		 opened;
-	struct msg_open	 open;
+	struct msg_open	 open;		/* dst: the address that is tried */
+	struct alias	*alias;		/* NULL: the tree named the address itself */
+	size_t		 n_names;
+	struct name_at	*names[];	/* held */
 };
 TAILQ_HEAD(flow_list, flow);
 
@@ -68,6 +93,9 @@ struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
 	struct judge	*judge;
+	struct names	*names;		/* NULL: nobody wants to know them */
+	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
+	bool		 synthetic;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
 	bool		 client_paused, dialler_paused;
@@ -89,26 +117,73 @@ struct broker {
 };
 
 static const struct msg_refused	refused_by_policy = { .why = REFUSED_POLICY, .err = EACCES };
+static const struct msg_refused	unreachable = { .why = REFUSED_ERRNO, .err = EHOSTUNREACH };
 static const struct msg_refused	refused_by_limit = { .why = REFUSED_LIMIT, .err = EMFILE };
 
 const struct sandbox_row *const broker_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan, NULL
 };
 
+/* ---- names ---- */
+
+static struct record_names
+flow_names(const struct flow *fl)
+{
+	struct record_names out = { .n = 0 };
+
+	if (fl->alias != NULL)
+		out.name[out.n++] = fl->alias->name;
+	else
+		while (out.n < fl->n_names) {
+			out.name[out.n] = names_text(fl->names[out.n]);
+			out.n++;
+		}
+	return out;
+}
+
+/* Of an address that no flow goes to yet, by all that cf-dns has said. */
+static struct record_names
+addr_names(struct broker *b, const struct addr *a)
+{
+	struct record_names out = { .n = 0 };
+
+	if (b->names == NULL)
+		return out;
+	names_clock(b->names, uv_now(&b->loop));
+	if (b->namechan != NULL)
+		namechan_drain(b->namechan);
+	out.n = names_of(b->names, a, out.name, NAMES_A_FLOW);
+	return out;
+}
+
 /* ---- flows ---- */
+
+static void
+names_let_go(struct broker *b, struct name_at *const *held, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		names_release(b->names, held[i]);
+}
 
 static struct flow *
 flow_new(struct broker *b, uint64_t id, const struct msg_open *o)
 {
+	struct name_at *held[NAMES_A_FLOW];
 	struct flow *fl;
+	size_t n = 0;
 
-	if (b->by_id.n >= FLOWS_MAX || (fl = malloc(sizeof(*fl))) == NULL)
+	if (b->by_id.n >= FLOWS_MAX)
 		return NULL;
-	*fl = (struct flow){ .id = id, .since = uv_now(&b->loop), .open = *o };
-	if (!idmap_put(&b->by_id, id, fl)) {
+	if (b->names != NULL)
+		n = names_hold(b->names, &o->dst, held, NAMES_A_FLOW);
+	fl = malloc(sizeof(*fl) + n * sizeof(held[0]));
+	if (fl == NULL || !idmap_put(&b->by_id, id, fl)) {
+		names_let_go(b, held, n);
 		free(fl);
 		return NULL;
 	}
+	*fl = (struct flow){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
+	memcpy(fl->names, held, n * sizeof(held[0]));
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
 	b->n_opening++;
 	return fl;
@@ -121,6 +196,8 @@ flow_free(struct broker *b, struct flow *fl)
 		b->n_opening--;
 	idmap_take(&b->by_id, fl->id);
 	TAILQ_REMOVE(&b->flows, fl, all);
+	names_let_go(b, fl->names, fl->n_names);
+	free(fl->alias);
 	free(fl);
 }
 
@@ -129,11 +206,14 @@ static void
 flow_end(struct broker *b, struct flow *fl, const struct msg_close *m)
 {
 	static const char given_up[] = "given up before it was open";
+	struct record_names names = flow_names(fl);
 
+	if (fl->alias != NULL && fl->alias->tried == 0)
+		record_attempt(&fl->open, &names);
 	if (fl->opened)
-		record_end(fl->id, &fl->open, m, uv_now(&b->loop) - fl->since);
+		record_end(fl->id, &fl->open, &names, m, uv_now(&b->loop) - fl->since);
 	else
-		record_result(&fl->open, given_up, sizeof(given_up) - 1);
+		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	flow_free(b, fl);
 }
 
@@ -178,29 +258,128 @@ static void
 turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit which, uint64_t most,
     const char *why)
 {
-	record_attempt(o);
-	record_result(o, why, strlen(why));
+	struct record_names names = addr_names(b, &o->dst);
+
+	record_attempt(o, &names);
+	record_result(o, &names, why, strlen(why));
 	record_limit(which, most, 1, uv_now(&b->loop));
 	proxy_refuse(b->client, id, &refused_by_limit, why);
 }
 
-/* The rules' answer; where it is no, it has been given. */
-static bool
-may_leave(struct broker *b, uint64_t id, const struct msg_open *o)
+static void
+deny(struct broker *b, uint64_t id, const struct msg_open *o, const struct record_names *names,
+    const struct rules_words *why)
 {
-	struct rules_words why;
+	record_violation(o, why, names->n > 0 ? names->name[0] : NULL);
+	proxy_refuse(b->client, id, &refused_by_policy, why->text);
+}
 
-	if (judge_flow(b->judge, o, NULL, 0, &why))
+/* A flow of the table, if there is room for one more; else it has been refused. */
+static struct flow *
+admit(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	struct flow *fl = NULL;
+
+	if (!fds_reach(b))
+		turn_away(b, id, o, LIMIT_HOST, 0, "too many connections are being opened");
+	else if ((fl = flow_new(b, id, o)) == NULL)
+		turn_away(b, id, o, LIMIT_POLICY_FLOWS, FLOWS_MAX, "too many flows");
+	return fl;
+}
+
+/* ---- addresses that stand for a name ---- */
+
+/* It has no address where it could be tried. */
+static void
+nowhere(struct broker *b, uint64_t id, const struct msg_open *o, const struct record_names *names,
+    const char *why)
+{
+	record_attempt(o, names);
+	record_result(o, names, why, strlen(why));
+	proxy_refuse(b->client, id, &unreachable, why);
+}
+
+/* Ask the dialler for the next address that the rules allow; false: none is left. */
+static bool
+alias_next(struct broker *b, struct flow *fl, struct rules_words *why)
+{
+	struct alias *a = fl->alias;
+	struct record_names names = flow_names(fl);
+	uint8_t body[MSG_OPEN_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+	uint16_t port = fl->open.dst.port;
+
+	while (a->next < a->n) {
+		fl->open.dst = a->addrs[a->next++];
+		fl->open.dst.port = port;
+		if (!judge_flow(b->judge, &fl->open, names.name, names.n, why))
+			continue;
+		a->tried++;
+		record_attempt(&fl->open, &names);
+		late_send(b);
+		msg_open_put(&w, &fl->open);
+		chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
 		return true;
-	record_violation(o, &why, NULL);
-	proxy_refuse(b->client, id, &refused_by_policy, why.text);
+	}
 	return false;
+}
+
+static void
+on_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
+{
+	struct broker *b = arg;
+	struct flow *fl = idmap_get(&b->by_id, question);
+	struct record_names names;
+	struct rules_words why;
+	struct alias *a;
+
+	if (fl == NULL || (a = fl->alias) == NULL || a->resolved)
+		return;			/* it crossed with CLOSE */
+	a->resolved = true;
+	for (size_t i = 0; i < n && a->n < ALIAS_ADDRS; i++)
+		if (addrs[i].family == fl->open.dst.family)
+			a->addrs[a->n++] = addrs[i];
+	if (alias_next(b, fl, &why))
+		return;
+	names = flow_names(fl);
+	if (a->n > 0)
+		deny(b, fl->id, &fl->open, &names, &why);
+	else
+		nowhere(b, fl->id, &fl->open, &names, "the name has no address any more");
+	flow_free(b, fl);
+}
+
+static void
+alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	static const struct record_names none;
+	uint32_t number = synthetic_number(&o->dst);
+	const char *name;
+	struct flow *fl;
+
+	if (b->namechan != NULL)
+		namechan_drain(b->namechan);
+	if ((name = names_made_up(b->names, number)) == NULL) {
+		nowhere(b, id, o, &none, "no name was given this address");
+		return;
+	}
+	if ((fl = admit(b, id, o)) == NULL)
+		return;
+	fl->alias = calloc(1, sizeof(*fl->alias));
+	if (fl->alias != NULL)
+		fl->alias->name = name;
+	if (fl->alias == NULL || !namechan_resolve(b->namechan, id, o->dst.family, name)) {
+		nowhere(b, id, o, &none, "cf-dns cannot be asked");
+		flow_free(b, fl);
+	}
 }
 
 static void
 on_open(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
+	struct record_names names;
+	struct rules_words why;
 	struct msg_open o;
 
 	(void)fd;
@@ -213,17 +392,18 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	b->last_id = f->flow;
-	if (!may_leave(b, f->flow, &o))
-		return;
-	if (!fds_reach(b)) {
-		turn_away(b, f->flow, &o, LIMIT_HOST, 0, "too many connections are being opened");
+	if (b->synthetic && synthetic_is(&o.dst)) {
+		alias_open(b, f->flow, &o);
 		return;
 	}
-	if (flow_new(b, f->flow, &o) == NULL) {
-		turn_away(b, f->flow, &o, LIMIT_POLICY_FLOWS, FLOWS_MAX, "too many flows");
+	names = addr_names(b, &o.dst);
+	if (!judge_flow(b->judge, &o, names.name, names.n, &why)) {
+		deny(b, f->flow, &o, &names, &why);
 		return;
 	}
-	record_attempt(&o);
+	if (admit(b, f->flow, &o) == NULL)
+		return;
+	record_attempt(&o, &names);
 	late_send(b);
 	pass_on(b->dialler, f, -1);
 }
@@ -291,6 +471,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_opened m;
 	struct flow *fl = idmap_get(&b->by_id, f->flow);
+	struct record_names names;
 	const char *why = NULL;
 
 	if (!msg_opened_get(&r, &m))
@@ -308,7 +489,8 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	}
 	fl->opened = true;
 	b->n_opening--;
-	record_result(&fl->open, NULL, 0);
+	names = flow_names(fl);
+	record_result(&fl->open, &names, NULL, 0);
 	pass_on(b->client, f, fd);
 }
 
@@ -319,6 +501,13 @@ is_exhausted(const struct msg_refused *m)
 	return m->why == REFUSED_LIMIT && m->err != EADDRNOTAVAIL;
 }
 
+/* This address does not answer; another one may. */
+static bool
+is_of_address(const struct msg_refused *m)
+{
+	return m->why == REFUSED_ERRNO || m->why == REFUSED_ICMP;
+}
+
 static void
 on_refused(struct chan *c, const struct frame *f, int fd)
 {
@@ -326,6 +515,8 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_refused m;
 	struct flow *fl = idmap_get(&b->by_id, f->flow);
+	struct record_names names;
+	struct rules_words why;
 	const char *text;
 	size_t len;
 
@@ -342,9 +533,12 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 		text = strerror((int)m.err);
 		len = strlen(text);
 	}
-	record_result(&fl->open, text, len);
+	names = flow_names(fl);
+	record_result(&fl->open, &names, text, len);
 	if (is_exhausted(&m))
 		record_limit(LIMIT_HOST, 0, 1, uv_now(&b->loop));
+	if (fl->alias != NULL && is_of_address(&m) && alias_next(b, fl, &why))
+		return;
 	pass_on(b->client, f, -1);
 	flow_free(b, fl);
 }
@@ -475,6 +669,51 @@ fds_max(void)
 	    r.rlim_cur - SPARE_FDS : 0;
 }
 
+static void
+on_names_failed(void *arg)
+{
+	struct broker *b = arg;
+
+	b->status = 1;
+	flows_end(b);
+	uv_stop(&b->loop);
+}
+
+/* The hosts file on a memfd, whose offset is anywhere. */
+static void
+pins_read(struct broker *b, int fd)
+{
+	struct stat st;
+	size_t lost;
+	char *text;
+
+	if (fstat(fd, &st) != 0 || st.st_size < 0 || st.st_size > HOSTS_MAX ||
+	    (text = malloc((size_t)st.st_size + 1)) == NULL ||
+	    pread(fd, text, (size_t)st.st_size, 0) != st.st_size)
+		fatal("cannot read the hosts file on descriptor %d", fd);
+	if ((lost = pins_add(b->names, text, (size_t)st.st_size)) > 0)
+		log_warnx("%zu names of the hosts file do not count for rules: there are too many "
+		    "(give a smaller one with --hosts-file)", lost);
+	free(text);
+	close(fd);
+}
+
+/* The table of names, and what fills it. */
+static void
+names_open(struct broker *b, const struct proxy_conf *conf)
+{
+	if (conf->names_fd == -1 && conf->hosts_fd == -1)
+		return;
+	if ((b->names = names_new()) == NULL)
+		fatal("cannot start");
+	if (conf->hosts_fd != -1)
+		pins_read(b, conf->hosts_fd);
+	if (conf->names_fd != -1)
+		b->namechan = namechan_open(&b->loop, conf->names_fd, b->names, b, on_resolved,
+		    on_names_failed);
+	b->synthetic = conf->synthetic;
+}
+
 static void *
 broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 {
@@ -498,6 +737,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	if (b.client_uv == NULL || b.dialler_uv == NULL)
 		fatal("cannot watch the channel to %s",
 		    role_name(b.client_uv == NULL ? R_STACK : R_DIAL));
+	names_open(&b, conf);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
 	chan_uv_on_flush(b.client_uv, on_client_flush);
@@ -505,11 +745,14 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	return &b;
 }
 
-/* Nothing yet: the first HELLO is cf-netstack's. */
+/* To cf-dns, who waits for it; on the other channels the first HELLO is cf-netstack's. */
 static void
 broker_hello(void *arg)
 {
-	(void)arg;
+	const struct broker *b = arg;
+
+	if (b->namechan != NULL)
+		namechan_hello(b->namechan);
 }
 
 static int

@@ -18,7 +18,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		6	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		8	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -73,6 +73,26 @@ static bool
 set_violations_fd(void *conf, const char *arg, char *why)
 {
 	return fd_set_from(arg, &((struct proxy_conf *)conf)->violations_fd, why);
+}
+
+static bool
+set_names_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->names_fd, why);
+}
+
+static bool
+set_hosts_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->hosts_fd, why);
+}
+
+static bool
+set_synthetic(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct proxy_conf *)conf)->synthetic = true;
+	return true;
 }
 
 static bool
@@ -133,6 +153,10 @@ static const struct cli_option options[] = {
 	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
 	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
 	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines" },
+	{ 0,   "names-fd", "N", set_names_fd, "policy stage: a channel to cf-dns, about names" },
+	{ 0,   "hosts-fd", "N", set_hosts_fd, "policy stage: a hosts file, whose names count for ever" },
+	{ 0,   "synthetic", NULL, set_synthetic,
+	  "policy stage: addresses of the synthetic ranges stand for names" },
 	{ 0,   "violations-fd", "N", set_violations_fd,
 	  "policy stage: an eventfd that counts what was refused" },
 	{ 0,   "rules-fd", "N", set_rules_fd, "the rules: a sealed memfd that cf-spawn made" },
@@ -159,8 +183,12 @@ misfit(const struct proxy_conf *conf)
 	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
 		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
 	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
-	    conf->violations_fd != -1))
-		return "--dial-fd, --log-fd and --violations-fd are for --policy";
+	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
+	    conf->synthetic))
+		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd and --synthetic "
+		    "are for --policy";
+	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
+		return "--synthetic needs --names-fd";
 	if (conf->policy && conf->dial_fd == -1 && !conf->print)
 		return "--policy needs --dial-fd";
 	return NULL;
@@ -171,7 +199,7 @@ static void
 fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
 	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd, conf->rules_fd,
-	    conf->violations_fd };
+	    conf->violations_fd, conf->names_fd, conf->hosts_fd };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -184,7 +212,7 @@ int
 main(int argc, char *argv[])
 {
 	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1,
-	    .rules_fd = -1, .violations_fd = -1 };
+	    .rules_fd = -1, .violations_fd = -1, .names_fd = -1, .hosts_fd = -1 };
 	const struct stage *stage;
 	const char *why = NULL;
 	int keep[FDS_MAX], rfd, wfd, operands;

@@ -40,18 +40,26 @@ is_address(const char *word, size_t len, struct addr *out)
 	return addr_parse(text, 1, out) && out->port == 1;
 }
 
-static size_t
-line_add(struct names *n, const struct policy *policy, const char *p, const char *end)
+/* Loopback and unspecified: what no flow comes with. */
+static bool
+is_local(const struct addr *a)
 {
-	struct policy_verdict verdict;
+	static const uint8_t zeroes[15];
+
+	return a->family == 4 ? a->ip[0] == 127 || a->ip[0] == 0 :
+	    memcmp(a->ip, zeroes, sizeof(zeroes)) == 0 && a->ip[15] <= 1;
+}
+
+static size_t
+line_add(struct names *n, const char *p, const char *end)
+{
 	char name[NAME_STRLEN];
 	struct name_error err;
 	const char *word;
 	struct addr addr;
 	size_t len, lost = 0;
 
-	if (!word_next(&p, end, &word, &len) || !is_address(word, len, &addr) ||
-	    !policy_judge(policy, &addr, &verdict))
+	if (!word_next(&p, end, &word, &len) || !is_address(word, len, &addr) || is_local(&addr))
 		return 0;
 	addr.port = 0;
 	while (word_next(&p, end, &word, &len))
@@ -62,7 +70,7 @@ line_add(struct names *n, const struct policy *policy, const char *p, const char
 }
 
 size_t
-pins_add(struct names *n, const struct policy *policy, const char *text, size_t len)
+pins_add(struct names *n, const char *text, size_t len)
 {
 	const char *end = text + len, *eol;
 	size_t lost = 0;
@@ -70,7 +78,7 @@ pins_add(struct names *n, const struct policy *policy, const char *text, size_t 
 	for (; text < end; text = eol < end ? eol + 1 : end) {
 		if ((eol = memchr(text, '\n', (size_t)(end - text))) == NULL)
 			eol = end;
-		lost += line_add(n, policy, text, eol);
+		lost += line_add(n, text, eol);
 	}
 	return lost;
 }

@@ -11,12 +11,11 @@
 #include <stddef.h>
 
 #include "names.h"
-#include "policy.h"
 
 /*
  * Add every name of the text as a pin.  Lines that are none are passed over, as the C
  * library does.  Returns how many names had no room.
  */
-size_t	pins_add(struct names *, const struct policy *, const char *text, size_t len);
+size_t	pins_add(struct names *, const char *text, size_t len);
 
 #endif

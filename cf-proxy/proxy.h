@@ -6,7 +6,9 @@
  *   cf-netstack == OPEN ==> policy stage == OPEN ==> dialler ---> destinations
  *               <= OPENED =              <= OPENED =
  *
- * The policy stage (broker.c, record.c) decides and records and has no sockets; the
+ *                        ^= NAME, RESOLVE = cf-dns
+ *
+ * The policy stage (broker.c, namechan.c, record.c) decides and records and has no sockets; the
  * dialler (dial.c, direct.c, relay.c) has sockets and reads nothing of the tree but fixed-size
  * frames and payload that it does not look into.  Both ask judge.c.
  *
@@ -17,6 +19,7 @@
 
 #include "chan.h"
 #include "limit.h"
+#include "names.h"
 #include "policy.h"
 #include "rules.h"
 #include "sandbox.h"
@@ -29,6 +32,8 @@ struct proxy_conf {
 	bool		 print;			/* -n */
 	int		 verbose;
 	int		 dial_fd, log_fd;	/* of the policy stage; -1: none */
+	int		 names_fd, hosts_fd;	/* the same */
+	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
 	int		 dns_fd;		/* of the dialler; -1: none */
 	int		 rules_fd;		/* of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
@@ -80,14 +85,21 @@ bool		 judge_offline(const struct judge *);
 
 /* ---- record.c: the events of the policy stage ---- */
 
-void		 record_attempt(const struct msg_open *);
+/* The names of a flow, newest first. */
+struct record_names {
+	const char	*name[NAMES_A_FLOW];
+	size_t		 n;
+};
+
+void		 record_attempt(const struct msg_open *, const struct record_names *);
 /* error: NULL when the flow is open. */
-void		 record_result(const struct msg_open *, const char *error, size_t len);
+void		 record_result(const struct msg_open *, const struct record_names *,
+		    const char *error, size_t len);
 /* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
 		    const char *name);
-void		 record_end(uint64_t flow, const struct msg_open *, const struct msg_close *,
-		    uint64_t duration_ms);
+void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
+		    const struct msg_close *, uint64_t duration_ms);
 /*
  * The tree has run into a limit.  most: 0 where it is not known.  Told at the rate of limit.h,
  * whoever counts and however often; record_limits_end() tells the rest.

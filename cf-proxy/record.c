@@ -19,7 +19,8 @@
 #include "log.h"
 #include "proxy.h"
 
-#define TEXT_LEN	(2 * ADDR_STRLEN + MSG_TEXT_MAX + 64)
+#define TEXT_LEN	(2 * ADDR_STRLEN + MSG_NAME_MAX + MSG_TEXT_MAX + 64)
+#define WHERE_LEN	(ADDR_STRLEN + MSG_NAME_MAX + 4)
 #define WHAT_LEN	(ADDR_STRLEN + NAME_TEXT_MAX + 32)
 
 static bool
@@ -41,9 +42,32 @@ remote_port(const struct msg_open *o)
 	return has_ports(o) ? json_integer(o->dst.port) : json_null();
 }
 
+/* The same for people, with the name that it probably goes by: "1.2.3.4:80 (www.example)". */
+static const char *
+where_str(const struct msg_open *o, const struct record_names *names, char *buf)
+{
+	char remote[ADDR_STRLEN];
+
+	if (names->n == 0)
+		snprintf(buf, WHERE_LEN, "%s", remote_str(o, remote));
+	else
+		snprintf(buf, WHERE_LEN, "%s (%s)", remote_str(o, remote), names->name[0]);
+	return buf;
+}
+
+static json_t *
+names_json(const struct record_names *names)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < names->n; i++)
+		json_array_append_new(list, json_string(names->name[i]));
+	return list;
+}
+
 /* What connect_attempt, connect_result and flow_end have in common. */
 static json_t *
-fields_of(const struct msg_open *o)
+fields_of(const struct msg_open *o, const struct record_names *names)
 {
 	char buf[ADDR_STRLEN];
 	json_t *f = json_object();
@@ -52,35 +76,37 @@ fields_of(const struct msg_open *o)
 	json_object_set_new(f, "remote_addr", json_string(remote_str(o, buf)));
 	json_object_set_new(f, "remote_ip", json_string(addr_ip_str(&o->dst, buf)));
 	json_object_set_new(f, "remote_port", remote_port(o));
+	json_object_set_new(f, "names", names_json(names));
 	return f;
 }
 
 void
-record_attempt(const struct msg_open *o)
+record_attempt(const struct msg_open *o, const struct record_names *names)
 {
-	char text[TEXT_LEN], buf[ADDR_STRLEN];
+	char text[TEXT_LEN], buf[WHERE_LEN];
 	json_t *f;
 
 	if (!event_wanted())
 		return;
 	snprintf(text, sizeof(text), "%s %s: connecting", proxy_proto_name(o->proto),
-	    remote_str(o, buf));
-	f = fields_of(o);
+	    where_str(o, names, buf));
+	f = fields_of(o, names);
 	json_object_set_new(f, "via_proxy", json_false());
 	event_emit("connect_attempt", f, text);
 }
 
 void
-record_result(const struct msg_open *o, const char *error, size_t len)
+record_result(const struct msg_open *o, const struct record_names *names, const char *error,
+    size_t len)
 {
-	char text[TEXT_LEN], buf[ADDR_STRLEN];
+	char text[TEXT_LEN], buf[WHERE_LEN];
 	json_t *f;
 
 	if (!event_wanted())
 		return;
 	snprintf(text, sizeof(text), "%s %s: %.*s", proxy_proto_name(o->proto),
-	    remote_str(o, buf), error != NULL ? (int)len : 4, error != NULL ? error : "open");
-	f = fields_of(o);
+	    where_str(o, names, buf), error != NULL ? (int)len : 4, error != NULL ? error : "open");
+	f = fields_of(o, names);
 	json_object_set_new(f, "via_proxy", json_false());
 	json_object_set_new(f, "status", json_string(error == NULL ? "ok" : "error"));
 	json_object_set_new(f, "error", error == NULL ? json_null() : event_text(error, len));
@@ -150,18 +176,18 @@ total(uint64_t v)
 }
 
 void
-record_end(uint64_t flow, const struct msg_open *o, const struct msg_close *m,
-    uint64_t duration_ms)
+record_end(uint64_t flow, const struct msg_open *o, const struct record_names *names,
+    const struct msg_close *m, uint64_t duration_ms)
 {
-	char text[TEXT_LEN], buf[ADDR_STRLEN];
+	char text[TEXT_LEN], buf[WHERE_LEN];
 	json_t *f;
 
 	if (!event_wanted())
 		return;
 	snprintf(text, sizeof(text), "%s %s: closed (%s), %llu bytes up, %llu down",
-	    proxy_proto_name(o->proto), remote_str(o, buf), reason_name(m->reason),
+	    proxy_proto_name(o->proto), where_str(o, names, buf), reason_name(m->reason),
 	    (unsigned long long)m->up_bytes, (unsigned long long)m->down_bytes);
-	f = fields_of(o);
+	f = fields_of(o, names);
 	json_object_set_new(f, "flow", total(flow));
 	json_object_set_new(f, "src_port", json_integer(o->src.port));
 	json_object_set_new(f, "bytes_up", total(m->up_bytes));

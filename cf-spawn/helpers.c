@@ -161,6 +161,26 @@ args_resolvers(struct start *s, const struct texts *texts)
 	}
 }
 
+/* cf-dns tells cf-proxy which name gave which address. */
+static void
+wire_names(struct start *dns, struct start *policy, const struct conf *conf,
+    const struct texts *texts)
+{
+	int told[2], hosts;
+
+	if (!names_wanted(conf))
+		return;
+	pair(told);
+	arg_fd(dns, "--names-fd", told[0]);
+	arg_fd(policy, "--names-fd", told[1]);
+	if ((hosts = names_hosts_fd(texts)) != -1)
+		arg_fd(policy, "--hosts-fd", hosts);
+	if (conf->synthetic) {
+		arg(dns, "--synthetic");
+		arg(policy, "--synthetic");
+	}
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -204,6 +224,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dns, "--pinned");
 	if (!host_has_ipv6())
 		arg(dns, "--no-aaaa");
+
+	wire_names(dns, policy, conf, texts);
 
 	dialler->in = dialler->out = dial[1];
 	arg_fd(dialler, "--dns-fd", dns_dial[1]);

@@ -39,6 +39,19 @@ set_dns(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_dns_mode(void *conf, const char *arg, char *why)
+{
+	bool synthetic = strcmp(arg, "synthetic") == 0;
+
+	if (!synthetic && strcmp(arg, "real") != 0) {
+		snprintf(why, CLI_WHY_LEN, "it is neither real nor synthetic");
+		return false;
+	}
+	((struct conf *)conf)->synthetic = synthetic;
+	return true;
+}
+
+static bool
 set_status_fd(void *conf, const char *arg, char *why)
 {
 	struct conf *c = conf;
@@ -148,6 +161,8 @@ show_version(void *conf, const char *arg, char *why)
 static const struct cli_option options[] = {
 	{ 'd', "dns",		"ADDR[:PORT]",	set_dns,
 	  "ask this resolver instead of the system's (repeatable)" },
+	{ 0,   "dns-mode",	"real|synthetic", set_dns_mode,
+	  "synthetic: each name has an address of its own inside (real)" },
 	{ 0,   "hosts-file",	"FILE",		set_hosts_file,
 	  "names of FILE come before those of /etc/hosts" },
 	RULEOPTS_ROWS,

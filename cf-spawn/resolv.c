@@ -121,8 +121,11 @@ texts_read(struct texts *t, const struct conf *conf)
 		memcpy(t->resolvers, conf->dns, sizeof(t->resolvers));
 		t->nresolvers = conf->ndns;
 	}
-	if (conf->hosts_file == NULL)
+	if (conf->hosts_file == NULL) {
+		/* The C library takes one that cannot be read for empty, and so do we. */
+		t->host_hosts = names_wanted(conf) ? file_read(HOSTS_FILE) : NULL;
 		return;
+	}
 	if ((extra = file_read(conf->hosts_file)) == NULL)
 		fatal("cannot read --hosts-file %s", conf->hosts_file);
 	if ((host = file_read(HOSTS_FILE)) == NULL)

@@ -46,6 +46,7 @@ struct conf {
 	bool		 wait_tree;
 	bool		 summary;
 	enum tcp_path	 tcp_path;
+	bool		 synthetic;	/* --dns-mode */
 	bool		 check_only;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
@@ -103,6 +104,7 @@ const char	*idmap_write(pid_t pid, bool privileged);
 struct texts {
 	char		*resolv;	/* the tree's resolv.conf; NULL: the host has none */
 	char		*hosts;		/* the tree's hosts file; NULL: the host's stays */
+	char		*host_hosts;	/* that of the host, where it stays and is of interest */
 	struct addr	 resolvers[RESOLVERS_MAX];	/* of the host, or -d */
 	size_t		 nresolvers;
 };
@@ -125,6 +127,13 @@ void	policy_controls(const struct conf *, void (*say)(void *arg, const char *con
 	    void *arg);
 /* How much was refused so far; 0 where nobody counts. */
 unsigned long long	policy_violations(const struct conf *);
+
+/* ---- names.c: what cf-proxy knows of names ---- */
+
+/* Has it to know of any? */
+bool	names_wanted(const struct conf *);
+/* The tree's hosts file for it; -1: there is none. */
+int	names_hosts_fd(const struct texts *);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
 int	mounts_make(const struct texts *, const char **what);

@@ -27,6 +27,7 @@
 #define OUT_MAX		(16 << 20)	/* a peer this far behind does not read at all */
 #define FDS_WAITING	256
 #define READS_A_TURN	16		/* then others have a turn */
+#define READS_TO_DRAIN	1024
 #define TYPE_MAX	128
 
 struct out_fd {
@@ -459,13 +460,14 @@ in_parse(struct chan *c)
 	}
 }
 
-int
-chan_read(struct chan *c)
+/* At most so many reads; all: do not guess from a short one that it was the last. */
+static int
+in_read(struct chan *c, int reads, bool all)
 {
 	size_t room;
 	ssize_t n;
 
-	for (int i = 0; i < READS_A_TURN && c->why == NULL; i++) {
+	for (int i = 0; i < reads && c->why == NULL; i++) {
 		room = IN_SIZE - c->in_len;
 		n = in_recv(c);
 		if (n < 0) {
@@ -483,11 +485,23 @@ chan_read(struct chan *c)
 		} else {
 			c->in_len += (size_t)n;
 			in_parse(c);
-			if ((size_t)n < room)
+			if (!all && (size_t)n < room)
 				break;	/* all, or up to a descriptor: poll tells of more */
 		}
 	}
 	return c->why == NULL ? 1 : -1;
+}
+
+int
+chan_read(struct chan *c)
+{
+	return in_read(c, READS_A_TURN, false);
+}
+
+int
+chan_drain(struct chan *c)
+{
+	return in_read(c, READS_TO_DRAIN, true);
 }
 
 const char	*chan_why(const struct chan *c)		{ return c->why; }

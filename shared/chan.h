@@ -67,6 +67,11 @@ int		 chan_flush(struct chan *);
  * has failed, chan_why() says how.
  */
 int		 chan_read(struct chan *);
+/*
+ * The same, and until there is nothing more: what the peer wrote before something else was
+ * seen of it has then been handled.  A peer that never stops is left after many reads.
+ */
+int		 chan_drain(struct chan *);
 
 /* End it from a handler: what the peer sent is garbage. */
 void		 chan_fail(struct chan *, const char *why);

@@ -17,6 +17,7 @@ struct chan_uv {
 	uv_prepare_t	 flush;
 	void		 (*on_end)(struct chan *, const char *);
 	void		 (*on_flush)(struct chan *);	/* or NULL */
+	void		 (*before_flush)(struct chan *);	/* or NULL */
 	int		 in_events;	/* what `in` is started with */
 	bool		 paused, full, ended;
 };
@@ -71,6 +72,8 @@ flush(struct chan_uv *u)
 
 	if (u->ended)
 		return;
+	if (u->before_flush != NULL)
+		u->before_flush(u->chan);
 	rc = chan_flush(u->chan);
 	if (rc < 0) {
 		end(u, chan_why(u->chan));
@@ -141,6 +144,12 @@ void
 chan_uv_on_flush(struct chan_uv *u, void (*fn)(struct chan *))
 {
 	u->on_flush = fn;
+}
+
+void
+chan_uv_before_flush(struct chan_uv *u, void (*fn)(struct chan *))
+{
+	u->before_flush = fn;
 }
 
 void

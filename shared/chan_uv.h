@@ -27,6 +27,10 @@ struct chan_uv	*chan_uv_start(uv_loop_t *, struct chan *,
  * decide whether those who fill the channel must wait.
  */
 void		 chan_uv_on_flush(struct chan_uv *, void (*)(struct chan *));
+/*
+ * Called before each write: the place to see to it that something else leaves first.
+ */
+void		 chan_uv_before_flush(struct chan_uv *, void (*)(struct chan *));
 /* Stop and start reading: how a reader that is full makes the writer wait. */
 void		 chan_uv_pause(struct chan_uv *, bool paused);
 

@@ -285,15 +285,12 @@ static const char hosts[] =
 
 START_TEST(hosts_file_gives_pins)
 {
-	struct policy *policy = policy_new();
-
-	ck_assert_uint_eq(pins_add(n, policy, hosts, sizeof(hosts) - 1), 0);
+	ck_assert_uint_eq(pins_add(n, hosts, sizeof(hosts) - 1), 0);
 	ck_assert_str_eq(all("192.0.2.1"), "a.test b.test");
 	ck_assert_str_eq(all("2001:db8::1"), "six.test");
 	ck_assert_str_eq(all("192.0.2.4"), "good.test");
 	ck_assert_str_eq(all("192.0.2.5"), "last.test");
 	ck_assert_uint_eq(names_count(n), 5);
-	policy_free(policy);
 }
 END_TEST
 

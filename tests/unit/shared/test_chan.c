@@ -424,6 +424,34 @@ START_TEST(descriptors_come_with_their_frames_in_order)
 }
 END_TEST
 
+/* A read ends where descriptors begin; a drain does not. */
+START_TEST(drain_leaves_nothing_that_was_written)
+{
+	int near[2], far[2];
+	struct chan *a, *b;
+	uint8_t body[MSG_OPENED_LEN] = { 0 };
+
+	ends(OVER_SOCKET, near, far);
+	a = chan_new(near[0], near[1], R_DIAL, R_STACK, NULL);
+	b = chan_new(far[0], far[1], R_STACK, R_DIAL, &seen);
+	chan_handlers(b, handlers);
+	chan_hello(a, MSG_CAP_FD);
+	ck_assert_int_eq(chan_flush(a), 0);
+	for (size_t i = 0; i < 50; i++) {
+		chan_send(a, MSG_OPENED, i + 1, body, sizeof(body), NULL, 0, numbered_file(i));
+		ck_assert_int_eq(chan_flush(a), 0);
+	}
+	ck_assert_int_eq(chan_drain(b), 1);
+	ck_assert_uint_eq(seen.n, 50);
+	for (size_t i = 0; i < seen.n; i++)
+		close(seen.fd[i]);
+	ck_assert_int_eq(chan_drain(b), 1);
+	chan_free(a);
+	ck_assert_int_eq(chan_drain(b), 0);
+	chan_free(b);
+}
+END_TEST
+
 START_TEST(descriptor_that_cannot_go_is_closed)
 {
 	int far[2];
@@ -501,6 +529,7 @@ main(void)
 	tcase_add_loop_test(tc, what_a_gone_peer_said_is_still_read, 0, TRANSPORTS);
 	tcase_add_loop_test(tc, shutdown_lets_the_peer_read_the_rest, 0, TRANSPORTS);
 	tcase_add_test(tc, descriptors_come_with_their_frames_in_order);
+	tcase_add_test(tc, drain_leaves_nothing_that_was_written);
 	tcase_add_test(tc, descriptor_that_cannot_go_is_closed);
 	tcase_add_test(tc, queued_descriptors_are_closed_with_the_channel);
 	tcase_add_test(tc, socket_on_two_descriptors_is_noticed);
