@@ -163,6 +163,72 @@ it a_name_is_denied 'blocked by `--default-policy deny`' v4.example.test --allow
 it a_name_is_denied 'blocked by `--offline`' v4.example.test --offline
 it a_name_is_denied 'blocked by `--block-metadata`' metadata.google.internal --block-metadata
 
+# ---- flows to addresses that were given for names ----
+
+# lets_names WAYS NAME OPTION ...: as lets, for the addresses that NAME has.
+lets_names() {
+	lets "$1" "$2 $2" "${@:3}"
+}
+it lets_names all www.example.test --allow .example.test
+it lets_names all www.example.test --allow www.example.test
+it lets_names all www.example.test --allow-domain example.test --default-policy deny
+it lets_names all alias.example.test --allow alias.example.test
+it lets_names tcp4 www.example.test --allow www.example.test:80/tcp --deny 2001:db8::10
+it lets_names "udp4 udp6" www.example.test --allow '*.example.test:7'
+it lets_names "icmp4 icmp6" www.example.test --allow www.example.test/icmp
+it lets_names "icmp4 icmp6" www.example.test --deny www.example.test:1-65535
+it lets_names "tcp4 tcp6" www.example.test --allow www.example.test --deny '.example.test:7' \
+    --deny .example.test/icmp
+it lets_names "$none" www.example.test --allow www.example.test --deny-cidr 0.0.0.0/0 --deny-cidr ::/0
+it lets_names "$none" www.example.test --allow www.example.test:1
+
+web() { curl -s -o /dev/null -m 5 "$1" && echo yes || echo no; }
+export -f web
+
+an_address_is_open_once_it_was_given() {
+	same "what is open" "$(cf --allow www.example.test:80 -- bash -c '
+		echo before $(web http://203.0.113.10/)
+		echo by name $(web http://www.example.test/)
+		echo after $(web http://203.0.113.10/)
+		echo other port $(web http://203.0.113.10:5201/)' 2>/dev/null)" \
+	    "before no
+by name yes
+after yes
+other port no"
+}
+it an_address_is_open_once_it_was_given
+
+# What was asked for counts, not what it is an alias of.
+an_alias_is_a_name_of_its_own() {
+	same alias "$(cf --allow alias.example.test -- bash -c 'web http://alias.example.test/')" yes
+	same target "$(cf --allow example.test -- bash -c 'web http://alias.example.test/' 2>err)" no
+	like message "$(cat err)" '^cf-dns: dns alias.example.test: blocked by `--default-policy deny`'
+}
+it an_alias_is_a_name_of_its_own
+
+a_denied_name_closes_its_address() {
+	same "what is open" "$(cf --deny www.example.test:80 -- bash -c '
+		echo before $(web http://203.0.113.10/)
+		echo by name $(web http://www.example.test/)
+		echo after $(web http://203.0.113.10/)' 2>err)" \
+	    "before yes
+by name no
+after no"
+	like message "$(cat err)" \
+	    'cf-proxy: tcp 203.0.113.10:80 \(www.example.test\): blocked by `--deny www.example.test:80`'
+}
+it a_denied_name_closes_its_address
+
+the_hint_for_a_name_is_true() {
+	local option
+	cf --allow www.example.test:1 -- bash -c 'web http://www.example.test/' >out 2>err
+	same before "$(cat out)" no
+	option=$(sed -n 's|.*tcp 203.*; --allow \(.*\) would allow it|\1|p' err)
+	same option "$option" www.example.test:80/tcp
+	same after "$(cf --allow "$option" -- bash -c 'web http://www.example.test/')" yes
+}
+it the_hint_for_a_name_is_true
+
 # ---- what programs see ----
 
 clients_fail_at_once() {
