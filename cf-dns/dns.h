@@ -10,7 +10,7 @@
  * which resolver is to be asked, when again, and whom next.  upstream.c knows what a query
  * has asked of whom and from which port, and which answer is whose; flow.c has the sockets.
  * learn.c tells cf-proxy which name gave which address; alias.c answers with made-up ones.
- * filter.c says which names may be asked for.
+ * filter.c says which names may be asked for, answer.c what of an answer goes back.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -235,6 +235,10 @@ typedef const char	*answer_hook(struct query *);
 /* rules_fd: a sealed generation, or -1.  Ends the process where it is none. */
 void		 filter_open(struct dns *, int rules_fd);
 query_hook	 filter_query;
+
+/* ---- answer.c: what is taken out of answers ---- */
+
+answer_hook	 answer_rebinding, answer_ech;
 
 /* ---- resolve.c ---- */
 

@@ -56,6 +56,8 @@ static const struct {
 	const char	*what;
 	answer_hook	*hook;
 } after[] = {
+	{ "an address that is not told", answer_rebinding },
+	{ "a key that hides names", answer_ech },
 	{ "what cf-proxy learns", learn_answer },
 	{ "addresses of names", alias_answer },
 };
