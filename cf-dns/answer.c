@@ -109,8 +109,8 @@ tell(struct edit *e, const struct rules_verdict *verdict, const struct addr *a)
 
 	rules_explain(&e->q->dns->filter.rules, verdict, &flow, NULL, &words);
 	v = (struct violation){ .code = words.reason_code, .control = words.control,
-	    .cidr = words.matched_cidr, .domain = words.matched_domain, .text = words.text,
-	    .hint = words.hint, .addr = a };
+	    .cidr = words.matched_cidr, .domain = words.matched_domain, .file = words.file,
+	    .line = words.line, .text = words.text, .hint = words.hint, .addr = a };
 	note_violation(e->q, &v);
 }
 

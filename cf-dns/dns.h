@@ -322,6 +322,8 @@ void	note_query(struct query *, bool here);
 struct violation {
 	const char	*code, *control;
 	const char	*cidr, *domain;		/* that the rule names, or NULL */
+	const char	*file;			/* where the rule stands, or NULL */
+	unsigned	 line;
 	const char	*text, *hint;
 	const struct addr *addr;		/* of an answer; NULL: the name itself */
 };

@@ -73,8 +73,8 @@ deny_by_rule(struct query *q, struct made *out, const struct rules_verdict *verd
 
 	rules_explain(&q->dns->filter.rules, verdict, NULL, name, &words);
 	v = (struct violation){ .code = words.reason_code, .control = words.control,
-	    .cidr = words.matched_cidr, .domain = words.matched_domain, .text = words.text,
-	    .hint = words.hint };
+	    .cidr = words.matched_cidr, .domain = words.matched_domain, .file = words.file,
+	    .line = words.line, .text = words.text, .hint = words.hint };
 	return deny(q, out, WIRE_EDE_BLOCKED, &v);
 }
 

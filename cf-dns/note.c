@@ -164,7 +164,11 @@ violation_emit(const struct violation *v, const char *name, const char *text)
 	json_object_set_new(o, "control", json_string(v->control));
 	json_object_set_new(o, "matched_cidr", text_or_null(v->cidr));
 	json_object_set_new(o, "matched_domain", text_or_null(v->domain));
-	json_object_set_new(o, "reason", json_string(v->text));
+	json_object_set_new(o, "reason", event_text(v->text, strlen(v->text)));
+	if (v->file != NULL) {
+		json_object_set_new(o, "rule_file", event_text(v->file, strlen(v->file)));
+		json_object_set_new(o, "rule_line", json_integer(v->line));
+	}
 	event_emit("policy_violation", o, text);
 }
 

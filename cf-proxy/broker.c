@@ -721,7 +721,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 
 	event_init(conf->log_fd);
 	denial_init(conf->violations_fd);
-	b.judge = judge_new(conf->rules_fd);
+	b.judge = judge_new(conf->rules_fd, conf->encdns);
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id))

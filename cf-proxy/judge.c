@@ -24,23 +24,27 @@ struct judge {
 	struct policy	*floor;
 	struct rules	 rules;
 	bool		 has_rules;
+	bool		 no_encdns;	/* encdns.h */
 };
 
 struct judge *
-judge_new(int rules_fd)
+judge_new(int rules_fd, enum encdns_choice encdns)
 {
 	struct judge *j = calloc(1, sizeof(*j));
 	const char *why;
 
 	if (j == NULL || (j->floor = policy_new()) == NULL)
 		fatal("cannot start");
-	if (rules_fd == -1)
+	if (rules_fd == -1) {
+		j->no_encdns = encdns_blocked(encdns, NULL);
 		return j;
+	}
 	if ((why = rulesfd_load(rules_fd, &j->rules)) != NULL)
 		fatalx("cannot use the rules on descriptor %d: %s (cf-spawn makes them)", rules_fd,
 		    why);
 	close(rules_fd);
 	j->has_rules = true;
+	j->no_encdns = encdns_blocked(encdns, &j->rules);
 	return j;
 }
 
@@ -78,13 +82,29 @@ rules_ask(const struct judge *j, const struct rules_flow *flow,
 	return false;
 }
 
+/* Names that were asked for where cf-dns does not see it would pass by every rule about names. */
+static bool
+encdns_judge(const struct judge *j, const struct msg_open *o, struct rules_words *out)
+{
+	const char *what;
+
+	if (!j->no_encdns || proto_of(o) == RULE_ICMP || (what = encdns_flow(&o->dst)) == NULL)
+		return true;
+	*out = (struct rules_words){ .reason_code = "encrypted_dns",
+	    .control = "--block-encrypted-dns" };
+	snprintf(out->text, sizeof(out->text), "blocked by `--block-encrypted-dns` (%s)", what);
+	snprintf(out->hint, sizeof(out->hint), "--allow-encrypted-dns would allow it");
+	return false;
+}
+
 bool
 judge_flow(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
 	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
 
-	return j->has_rules ? rules_ask(j, &flow, rules_judge, out) : floor_judge(j, o, out);
+	return (j->has_rules ? rules_ask(j, &flow, rules_judge, out) : floor_judge(j, o, out)) &&
+	    encdns_judge(j, o, out);
 }
 
 bool
@@ -92,8 +112,8 @@ judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *
 {
 	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };
 
-	return j->has_rules ? rules_ask(j, &flow, rules_judge_unnamed, out) :
-	    floor_judge(j, o, out);
+	return (j->has_rules ? rules_ask(j, &flow, rules_judge_unnamed, out) :
+	    floor_judge(j, o, out)) && encdns_judge(j, o, out);
 }
 
 bool

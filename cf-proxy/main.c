@@ -96,6 +96,22 @@ set_synthetic(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_block_encdns(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct proxy_conf *)conf)->encdns = ENCDNS_BLOCK;
+	return true;
+}
+
+static bool
+set_allow_encdns(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct proxy_conf *)conf)->encdns = ENCDNS_ALLOW;
+	return true;
+}
+
+static bool
 set_resolver(void *arg_conf, const char *arg, char *why)
 {
 	struct proxy_conf *conf = arg_conf;
@@ -160,6 +176,10 @@ static const struct cli_option options[] = {
 	{ 0,   "violations-fd", "N", set_violations_fd,
 	  "policy stage: an eventfd that counts what was refused" },
 	{ 0,   "rules-fd", "N", set_rules_fd, "the rules: a sealed memfd that cf-spawn made" },
+	{ 0,   "block-encrypted-dns", NULL, set_block_encdns,
+	  "refuse encrypted DNS (with rules about names: always)" },
+	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
+	  "let encrypted DNS pass, whatever the rules are about" },
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },

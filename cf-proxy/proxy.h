@@ -18,6 +18,7 @@
 #define CF_PROXY_H
 
 #include "chan.h"
+#include "encdns.h"
 #include "limit.h"
 #include "names.h"
 #include "policy.h"
@@ -37,6 +38,7 @@ struct proxy_conf {
 	int		 dns_fd;		/* of the dialler; -1: none */
 	int		 rules_fd;		/* of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
+	enum encdns_choice encdns;	/* of both */
 	bool		 resolvers_only;
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 n_resolvers;
@@ -72,7 +74,7 @@ const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
 struct judge;
 
 /* rules_fd: taken over; -1: none.  Ends the process where they cannot be used. */
-struct judge	*judge_new(int rules_fd);
+struct judge	*judge_new(int rules_fd, enum encdns_choice);
 /*
  * Each returns whether it is allowed, and fills *out only where it is not.  names: those of
  * the destination's address.

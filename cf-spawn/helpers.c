@@ -181,6 +181,15 @@ wire_names(struct start *dns, struct start *policy, const struct conf *conf,
 	}
 }
 
+static void
+arg_encdns(struct start *s, const struct conf *conf)
+{
+	if (conf->encdns == ENCDNS_BLOCK)
+		arg(s, "--block-encrypted-dns");
+	else if (conf->encdns == ENCDNS_ALLOW)
+		arg(s, "--allow-encrypted-dns");
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -214,11 +223,17 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_fd(policy, "--dial-fd", dial[0]);
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
+	arg_encdns(policy, conf);
 
 	dns->in = dns->out = names[1];
 	arg_fd(dns, "--dial-fd", dns_dial[0]);
 	arg_fd_copy(dns, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(dns, "--violations-fd", conf->violations_fd);
+	arg_encdns(dns, conf);
+	if (conf->deny_answer != NULL) {
+		arg(dns, "--deny-answer");
+		arg(dns, conf->deny_answer);
+	}
 	args_resolvers(dns, texts);
 	if (conf->ndns > 0)
 		arg(dns, "--pinned");
@@ -230,6 +245,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	dialler->in = dialler->out = dial[1];
 	arg_fd(dialler, "--dns-fd", dns_dial[1]);
 	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
+	arg_encdns(dialler, conf);
 	args_resolvers(dialler, texts);
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");

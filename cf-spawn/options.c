@@ -122,6 +122,36 @@ set_tcp_path(void *conf, const char *arg, char *why)
 	return false;
 }
 
+static bool
+set_block_encdns(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct conf *)conf)->encdns = ENCDNS_BLOCK;
+	return true;
+}
+
+static bool
+set_allow_encdns(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct conf *)conf)->encdns = ENCDNS_ALLOW;
+	return true;
+}
+
+static bool
+set_deny_answer(void *conf, const char *arg, char *why)
+{
+	static const char *const kinds[] = { "empty", "nxdomain", "refused" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(arg, kinds[i]) == 0) {
+			((struct conf *)conf)->deny_answer = kinds[i];
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "it is one of empty, nxdomain and refused");
+	return false;
+}
+
 /* Accepted for childflow's sake: what it names is what there is. */
 static bool
 set_backend(void *conf, const char *arg, char *why)
@@ -166,6 +196,12 @@ static const struct cli_option options[] = {
 	{ 0,   "hosts-file",	"FILE",		set_hosts_file,
 	  "names of FILE come before those of /etc/hosts" },
 	RULEOPTS_ROWS,
+	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
+	  "names that are denied get: empty (the default), nxdomain or refused" },
+	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,
+	  "refuse encrypted DNS (with rules about names it always is)" },
+	{ 0,   "allow-encrypted-dns", NULL,	set_allow_encdns,
+	  "let encrypted DNS pass by the rules about names" },
 	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
 	  "end with status 1 where something was refused and the command did not mind" },
 	{ 'c', "capture",	"FILE",		set_capture_file,

@@ -89,6 +89,9 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 			    o->given[k].text);
 			say(arg, buf);
 		}
+	if (conf->encdns != ENCDNS_BY_RULES)
+		say(arg, conf->encdns == ENCDNS_BLOCK ? "block-encrypted-dns" :
+		    "allow-encrypted-dns");
 	if (conf->fail_on_leak)
 		say(arg, "fail-on-leak");
 }

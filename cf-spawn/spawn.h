@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "addr.h"
+#include "encdns.h"
 #include "ruleopts.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
@@ -32,6 +33,8 @@ struct conf {
 	struct ruleopts	 rules;		/* first: ruleopts.h */
 	bool		 fail_on_leak;
 	int		 rules_fd;	/* the compiled rules, by policy.c; -1: there are none */
+	enum encdns_choice encdns;
+	const char	*deny_answer;	/* as cf-dns has it; NULL: its own default */
 	int		 violations_fd;	/* counts what was refused; -1: nobody asks */
 	char		**command;	/* argv of the command */
 	struct addr	 dns[RESOLVERS_MAX];	/* -d */
