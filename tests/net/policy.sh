@@ -173,13 +173,14 @@ it lets_names all www.example.test --allow .example.test
 it lets_names all www.example.test --allow www.example.test
 it lets_names all www.example.test --allow-domain example.test --default-policy deny
 it lets_names all alias.example.test --allow alias.example.test
-it lets_names tcp4 www.example.test --allow www.example.test:80/tcp --deny 2001:db8::10
+it lets_names tcp4 www.example.test --allow www.example.test:80/tcp --deny '[2001:db8::10]:80'
 it lets_names "udp4 udp6" www.example.test --allow '*.example.test:7'
 it lets_names "icmp4 icmp6" www.example.test --allow www.example.test/icmp
 it lets_names "icmp4 icmp6" www.example.test --deny www.example.test:1-65535
 it lets_names "tcp4 tcp6" www.example.test --allow www.example.test --deny '.example.test:7' \
     --deny .example.test/icmp
-it lets_names "$none" www.example.test --allow www.example.test --deny-cidr 0.0.0.0/0 --deny-cidr ::/0
+it lets_names "$none" www.example.test --allow www.example.test --deny 0.0.0.0/0:7,80 \
+    --deny '[::/0]:7,80' --deny 0.0.0.0/0/icmp --deny ::/0/icmp
 it lets_names "$none" www.example.test --allow www.example.test:1
 
 web() { curl -s -o /dev/null -m 5 "$1" && echo yes || echo no; }
