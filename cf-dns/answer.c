@@ -42,7 +42,8 @@ replace(struct query *q, const uint8_t *msg, size_t len)
 
 	if (p == NULL)
 		return "out of memory";
-	q->answer = memcpy(p, msg, len);
+	memcpy(p, msg, len);
+	q->answer = p;
 	q->answer_len = len;
 	return NULL;
 }

@@ -1,8 +1,9 @@
 /*
  * encdns.c - see encdns.h.
  *
- * The tables hold services for the public that are in the lists of browsers, of systems
- * and of curl's wiki ("DNS over HTTPS"), each row with the title of the provider's own page.
+ * The tables hold public services that browsers and systems offer, or that are in the usual
+ * lists (curl's wiki, "DNS over HTTPS"; AdGuard, "Known DNS providers"), each row with the
+ * title of the provider's own page where there is one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +24,9 @@
 /* strcmp() order, so that it can be searched. */
 const struct encdns_name encdns_names[] = {
 	DOH("adguard-dns.com"),			/* AdGuard DNS, "Connect public DNS" */
-	DOH("anycast.uncensoreddns.org"),	/* UncensoredDNS, front page */
+	DOH("adult-filter-dns.cleanbrowsing.org"), /* CleanBrowsing, "DNS over TLS" */
+	DOH("anycast.censurfridns.dk"),		/* UncensoredDNS, front page */
+	DOH("anycast.uncensoreddns.org"),	/* the same */
 	DOH("canadianshield.cira.ca"),		/* CIRA, "Canadian Shield configuration" */
 	DOH("cloudflare-dns.com"),		/* Cloudflare 1.1.1.1, "DNS over HTTPS"; Firefox */
 	DOH("cloudflare-gateway.com"),		/* Cloudflare Zero Trust, "DNS locations" */
@@ -64,10 +67,11 @@ const struct encdns_name encdns_names[] = {
 	DOH("doh.pub"),				/* DNSPod Public DNS */
 	DOH("doh.sandbox.opendns.com"),		/* OpenDNS, as above */
 	DOH("doh.tiar.app"),			/* tiar.app, privacy-first DNS */
-	DOH("doh.umbrella.com"),		/* Cisco Umbrella, as above */
+	DOH("doh.umbrella.com"),		/* Cisco Umbrella, "DNS over HTTPS" */
 	DOH("doh.xfinity.com"),			/* Comcast, "Encrypted DNS deployment" */
 	DOH("dot.360.cn"),			/* 360 Secure DNS */
 	DOH("dot.pub"),				/* DNSPod Public DNS */
+	DOH("dot.sb"),				/* DNS.SB, "DoT" */
 	DOH("family-filter-dns.cleanbrowsing.org"), /* CleanBrowsing, "DNS over TLS" */
 	DOH("fdns1.dismail.de"),		/* dismail.de, "DNS" */
 	DOH("fdns2.dismail.de"),		/* the same */
@@ -86,7 +90,8 @@ const struct encdns_name encdns_names[] = {
 	/* Which encrypted resolver there is beside the plain one: none (RFC 9462 4, 6.4). */
 	{ "resolver.arpa", ENCDNS_EMPTY, "a question which encrypted resolver there is" },
 	DOH("security-filter-dns.cleanbrowsing.org"), /* CleanBrowsing, as above */
-	DOH("unicast.uncensoreddns.org"),	/* UncensoredDNS, front page */
+	DOH("unicast.censurfridns.dk"),		/* UncensoredDNS, front page */
+	DOH("unicast.uncensoreddns.org"),	/* the same */
 	/* Mozilla, "Canary domain - use-application-dns.net": any error, or no address. */
 	{ "use-application-dns.net", ENCDNS_NXDOMAIN, "a question whether DNS over HTTPS may be used" },
 	DOH("wikimedia-dns.org"),		/* Wikimedia DNS */
@@ -141,12 +146,13 @@ static const struct {
 	{ "77.88.8.8", 32 }, { "77.88.8.1", 32 }, { "77.88.8.88", 32 }, /* Yandex DNS */
 	{ "77.88.8.2", 32 }, { "77.88.8.7", 32 }, { "77.88.8.3", 32 },
 	{ "185.222.222.222", 32 }, { "45.11.45.11", 32 }, /* DNS.SB */
+	{ "2a09::", 128 }, { "2a11::", 128 },
 	{ "149.112.121.10", 32 }, { "149.112.122.10", 32 }, /* CIRA Canadian Shield */
 	{ "149.112.121.20", 32 }, { "149.112.122.20", 32 },
 	{ "149.112.121.30", 32 }, { "149.112.122.30", 32 },
 	{ "185.95.218.42", 31 },			/* Digitale Gesellschaft, "DNS" */
 	{ "185.71.138.138", 32 },			/* Wikimedia DNS */
-	{ "74.82.42.42", 32 },				/* Hurricane Electric */
+	{ "74.82.42.42", 32 }, { "2001:470:20::2", 128 }, /* Hurricane Electric */
 	{ "101.101.101.101", 32 },			/* TWNIC Quad101 */
 };
 

@@ -115,6 +115,43 @@ START_TEST(a_query_says_what_datagram_it_takes)
 }
 END_TEST
 
+#define LONG	"0123456789012345678901234567890123456789012345678901234567890123"
+
+static const struct { bool edns; enum wire_ede code; const char *text; size_t text_len; } denials[] = {
+	{ true, WIRE_EDE_BLOCKED, "blocked by --deny", 17 },
+	{ true, WIRE_EDE_FILTERED, "", 0 },
+	{ true, WIRE_EDE_BLOCKED, LONG "and more", WIRE_EDE_TEXT },
+	{ false, WIRE_EDE_BLOCKED, "blocked", 0 },
+};
+
+START_TEST(a_denial_says_why_where_there_is_edns)
+{
+	uint8_t out[WIRE_DENIAL_MAX];
+	struct wire_answer a;
+	struct wire_query q;
+	size_t len, text = denials[_i].text_len;
+
+	if (denials[_i].edns)
+		ck_assert_ptr_null(wire_query(LIT(QUERY_OPT WWW A_IN OPT("\x10\0")), &q));
+	else
+		ck_assert_ptr_null(wire_query(LIT(QUERY WWW A_IN), &q));
+	len = wire_denial(out, (const uint8_t *)QUERY_OPT WWW A_IN, &q, WIRE_NXDOMAIN,
+	    denials[_i].code, denials[_i].text);
+	wire_answer(out, len, &a);
+	ck_assert_uint_eq(a.rcode, WIRE_NXDOMAIN);
+	ck_assert(wire_answers(out, len, (const uint8_t *)QUERY_OPT WWW A_IN, &q));
+	ck_assert((a.opt != NULL) == denials[_i].edns);
+	if (!denials[_i].edns)
+		return;
+	ck_assert_uint_eq(a.opt_len, 11 + 4 + 2 + text);
+	ck_assert_uint_eq(a.opt[10], 4 + 2 + text);		/* RDLENGTH */
+	ck_assert_mem_eq(a.opt + 11, "\0\x0f\0", 3);
+	ck_assert_uint_eq(a.opt[14], 2 + text);
+	ck_assert_uint_eq(a.opt[16], denials[_i].code);
+	ck_assert_mem_eq(a.opt + 17, denials[_i].text, text);
+}
+END_TEST
+
 START_TEST(replies_echo_question_and_edns)
 {
 	static const struct {
@@ -285,6 +322,8 @@ main(void)
 	tcase_add_test(tc, names_of_255_bytes_are_read_and_longer_are_not);
 	tcase_add_test(tc, a_query_says_what_datagram_it_takes);
 	tcase_add_test(tc, replies_echo_question_and_edns);
+	tcase_add_loop_test(tc, a_denial_says_why_where_there_is_edns, 0,
+	    sizeof(denials) / sizeof(denials[0]));
 	tcase_add_test(tc, only_the_answer_to_the_question_answers_it);
 	tcase_add_test(tc, addresses_of_the_answer_section_are_found);
 	tcase_add_test(tc, more_addresses_than_fit_are_counted);
