@@ -28,7 +28,7 @@ HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
 # What a program links is part of what it can do.  A short row is a good row.
 LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
 LIBS.cf-netstack := libseccomp
-LIBS.cf-dns      := libuv libcares libseccomp jansson
+LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
 LIBS.cf-proxy    := libuv libseccomp jansson
 LIBS.cf-capture  := libuv libseccomp
 LIBS.cf-doctor   := libseccomp libmnl jansson
@@ -93,23 +93,29 @@ $(foreach p,$(PROGS),$(eval $(call PROG,$(p))))
 $(B)/bin/childflow: $(B)/bin/cf-spawn
 	$(Q)ln -sf cf-spawn $@
 
-# Where cf-spawn looks for the helpers is compiled in: a program in build/bin finds those
-# beside it, an installed one those in LIBEXECDIR.
-$(B)/cf-spawn/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
-$(B)/installed/paths.o: cf-spawn/paths.c Makefile FORCE
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DCF_LIBEXECDIR='"$(LIBEXECDIR)"' -c -o $@ $<
-$(B)/installed/cf-spawn: $(filter-out $(B)/cf-spawn/paths.o,$(call objs,cf-spawn)) $(B)/installed/paths.o $(B)/libcf.a
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call libs,cf-spawn)
+# Where these look for helpers is compiled in: a program in build/bin finds those beside it, an
+# installed one those in LIBEXECDIR.
+FINDERS := cf-spawn cf-dns
+define FINDER
+$(B)/$(1)/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
+$(B)/installed/$(1)/paths.o: $(1)/paths.c Makefile FORCE
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(call cflags,$(1)) -DCF_LIBEXECDIR='"$$(LIBEXECDIR)"' -c -o $$@ $$<
+$(B)/installed/bin/$(1): $(filter-out $(B)/$(1)/paths.o,$(call objs,$(1))) $(B)/installed/$(1)/paths.o $(B)/libcf.a
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter-out FORCE,$$^) $(call libs,$(1))
+endef
+$(foreach p,$(FINDERS),$(eval $(call FINDER,$(p))))
+HELPER_FILES := $(foreach p,$(HELPERS),$(B)/$(if $(filter $(p),$(FINDERS)),installed/)bin/$(p))
 FORCE:
 
-install: all $(B)/installed/cf-spawn
+install: all $(FINDERS:%=$(B)/installed/bin/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
-	install -m 755 $(B)/installed/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
+	install -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
 	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
-	for p in $(HELPERS); do \
-	    install -m 755 $(B)/bin/$$p $(DESTDIR)$(LIBEXECDIR)/$$p && \
+	for f in $(HELPER_FILES); do \
+	    p=$${f##*/} && install -m 755 $$f $(DESTDIR)$(LIBEXECDIR)/$$p && \
 	    ln -sf $(LIBEXECDIR)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
 	for m in man/*.[1-9]; do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
 	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1

@@ -156,6 +156,7 @@ struct dns {
 	size_t		 nresolvers;
 	bool		 pinned;	/* resolvers are asked whomever the tree asked */
 	bool		 no_aaaa;
+	uint16_t	 udp_max;	/* no answer over UDP is longer, whatever the asker takes */
 	struct filter	 filter;
 	struct addr	 gateway[2];
 

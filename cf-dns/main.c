@@ -1,7 +1,8 @@
 /*
  * main.c - cf-dns: answers the name queries of a command tree, and does nothing else.
  *
- * Options only; the program's life is in dns.c.
+ * Options only; the program's life is in dns.c.  With --listen, serve.c makes what would be
+ * around it in a sandboxed run.
  *
  * Exit: 0 a peer closed its channel, 1 something failed, 2 wrong command line.
  *
@@ -16,12 +17,17 @@
 #include "dns.h"
 #include "event.h"
 #include "inside.h"
+#include "listen.h"
 #include "log.h"
+#include "ruleopts.h"
+#include "rulesfd.h"
 
 #define FDS_MAX	5	/* descriptors that options name, and the -1 behind them */
 
 struct options {
+	struct ruleopts	 rules;		/* --listen; first, as ruleopts.h wants it */
 	struct dns	*dns;
+	struct serve	 serve;		/* --listen */
 	int		 dial_fd, log_fd, names_fd, rules_fd, violations_fd;
 	bool		 synthetic;
 	int		 verbose;
@@ -130,6 +136,37 @@ set_resolver(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_listen(void *conf, const char *arg, char *why)
+{
+	struct serve *s = &((struct options *)conf)->serve;
+
+	if (s->nlisten == LISTEN_MAX)
+		snprintf(why, CLI_WHY_LEN, "more than %d addresses", LISTEN_MAX);
+	else if (!addr_parse(arg, INSIDE_DNS_PORT, &s->listen[s->nlisten]))
+		snprintf(why, CLI_WHY_LEN, "not an address (like 127.0.0.1:5353, or [::1]:5353)");
+	else
+		s->nlisten++;
+	return *why == '\0';
+}
+
+static bool
+set_client(void *conf, const char *arg, char *why)
+{
+	struct serve *s = &((struct options *)conf)->serve;
+
+	s->any_clients = true;
+	return clients_add(&s->clients, arg, why);
+}
+
+static bool
+set_user(void *conf, const char *arg, char *why)
+{
+	(void)why;
+	((struct options *)conf)->serve.user = arg;
+	return true;
+}
+
+static bool
 set_pinned(void *conf, const char *arg, char *why)
 {
 	(void)arg, (void)why;
@@ -184,7 +221,9 @@ static const struct cli_option options[] = {
 	  "refuse names of encrypted DNS (with rules about names: always)" },
 	{ 0,   "deny-answer", "KIND",     set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
+	{ 0,   "client",   "NETWORK",     set_client,   "with --listen: who may ask (again: one more)" },
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
+	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
 	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N" },
 	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
 	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
@@ -192,8 +231,10 @@ static const struct cli_option options[] = {
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "ask this server (again: one more)" },
 	{ 0,   "rules-fd", "N",           set_rules_fd, "judge names and answers by these rules" },
 	{ 0,   "synthetic", NULL,         set_synthetic, "answer each name with an address of its own" },
+	{ 0,   "user",     "NAME",        set_user,     "with --listen, as root: become this user" },
 	{ 0,   "violations-fd", "N",      set_violations_fd,
 	  "an eventfd that counts what was refused" },
+	RULEOPTS_ROWS,
 	{ 'h', "help",     NULL,          set_help,     "print this" },
 	{ 'n', "check",    NULL,          set_print,    "print what the sandbox allows, and exit" },
 	{ 'v', "verbose",  NULL,          set_verbose,  "a line for each answer (-vv: more)" },
@@ -202,8 +243,9 @@ static const struct cli_option options[] = {
 };
 
 static const struct cli cli = {
-	"cf-dns", "[options] --dial-fd N",
-	"Answer the DNS queries that cf-netstack sends on standard input, on sockets of a dialler.",
+	"cf-dns", "[options] --dial-fd N | --listen ADDR[:PORT]",
+	"Answer the DNS queries that cf-netstack sends on standard input, on sockets of a dialler;\n"
+	"or those of anybody who asks at an address.",
 	options
 };
 
@@ -221,32 +263,93 @@ fds_keep(const struct options *o, int keep[FDS_MAX])
 	keep[n] = -1;
 }
 
+/* What does not go together; NULL where all does. */
+static const char *
+misfit(const struct options *o)
+{
+	bool serves = o->serve.nlisten > 0;
+
+	if (serves && (o->dial_fd != -1 || o->rules_fd != -1))
+		return "--dial-fd and --rules-fd are not for --listen, which has its own";
+	if (serves && o->synthetic)
+		return "--synthetic is not for --listen: nobody would know the way to such an address";
+	if (o->synthetic && o->names_fd == -1)
+		return "--synthetic needs --names-fd: nobody else knows the way to such an address";
+	if (!serves && (o->serve.any_clients || o->serve.user != NULL || ruleopts_any(&o->rules)))
+		return "rules, --client and --user are for --listen";
+	if (!serves && o->dial_fd == -1 && !o->print)
+		return "--dial-fd N is needed, or --listen ADDR";
+	return NULL;
+}
+
+static void
+print(const struct options *o)
+{
+	if (o->serve.nlisten > 0)
+		sandbox_print(listen_sandbox);
+	sandbox_print(dns_sandbox);
+}
+
+/* What cf-spawn does for a command tree; -1: there are no rules. */
+static int
+rules_make(const struct ruleopts *rules)
+{
+	char why[RULEOPTS_WHY];
+	size_t len;
+	void *buf;
+	int fd;
+
+	if (!ruleopts_any(rules))
+		return -1;
+	if ((buf = ruleopts_compile(rules, &len, why)) == NULL) {
+		log_fatal_status(2);
+		fatalx("%s", why);
+	}
+	if ((fd = rulesfd_make(buf, len)) == -1)
+		fatal("cannot keep the rules in memory");
+	free(buf);
+	return fd;
+}
+
+/* In line behind it, one client's queries would hold up all others. */
+_Static_assert(ASKS_MAX <= INFLIGHT_MAX, "the listener lets more in than the resolver serves");
+
+/* Everybody is answered from the resolvers: who asks us knows no other server. */
+static void
+serve(struct options *o)
+{
+	o->serve.resolvers = o->dns->resolvers;
+	o->serve.nresolvers = &o->dns->nresolvers;
+	o->serve.max_resolvers = RESOLVERS_MAX;
+	o->dns->pinned = true;
+	o->dns->udp_max = UDP_ANSWER_MAX;
+	o->dial_fd = serve_start(&o->serve);
+}
+
 int
 main(int argc, char *argv[])
 {
-	static struct dns dns;
-	struct options o = { .dns = &dns, .dial_fd = -1, .log_fd = -1, .names_fd = -1,
+	static struct dns dns = { .udp_max = UINT16_MAX };
+	static struct options o = { .dns = &dns, .dial_fd = -1, .log_fd = -1, .names_fd = -1,
 	    .rules_fd = -1, .violations_fd = -1 };
 	int rfd, wfd, keep[FDS_MAX];
+	const char *why = NULL;
 
 	log_init("cf-dns", 0);
-	if (cli_parse(&cli, &o, argc, argv, 2) != argc) {
+	cidr_init(&o.serve.clients);
+	if (cli_parse(&cli, &o, argc, argv, 2) != argc || (why = misfit(&o)) != NULL) {
 		log_fatal_status(2);
-		fatalx("unexpected operand (try: cf-dns --help)");
+		fatalx("%s (try: cf-dns --help)", why != NULL ? why : "unexpected operand");
 	}
 	log_init("cf-dns", o.verbose);
+	if (o.serve.nlisten > 0)
+		o.rules_fd = rules_make(&o.rules);
 	if (o.print) {
-		sandbox_print(dns_sandbox);
+		print(&o);
 		return 0;
 	}
-	if (o.dial_fd == -1) {
-		log_fatal_status(2);
-		fatalx("--dial-fd N is needed (try: cf-dns --help)");
-	}
-	if (o.synthetic && o.names_fd == -1) {
-		log_fatal_status(2);
-		fatalx("--synthetic needs --names-fd: nobody else knows the way to such an address");
-	}
+	if (o.serve.nlisten > 0)
+		serve(&o);
 	event_init(o.log_fd);
 	if (o.synthetic && (dns.synth = synth_new()) == NULL)
 		fatal("cannot keep names");

@@ -396,6 +396,8 @@ no_query(struct query *q, struct made *out)
 {
 	const char *bad = wire_query(q->msg, q->len, &q->wire);
 
+	if (q->wire.udp_size > q->dns->udp_max)
+		q->wire.udp_size = q->dns->udp_max;
 	return bad == NULL ? HOOK_PASS : made(q, out, WIRE_FORMERR, bad);
 }
 

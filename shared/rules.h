@@ -4,8 +4,8 @@
  * cf-spawn reads rules (rulebook.h) and compiles them into one flat buffer, one generation
  * of the policy.  Each helper gets it as a sealed memfd, holds it against rules_load()
  * once, and then judges in place: nothing is copied, allocated or parsed after that.  A flat
- * form, and not the texts, goes to the helpers so that they have no parser of
- * rules and no libidn2 in them, and a new generation costs them one pass over the buffer.
+ * form, and not the texts, goes to the helpers so that they parse no rules (cf-dns does, where
+ * it runs alone and is given some), and a new generation costs them one pass over the buffer.
  * The buffer comes from cf-spawn and is not an attacker's; rules_load() still refuses
  * what is cut short, of another version, or refers outside of itself.  The caller sees
  * to it that nobody can write to the buffer meanwhile (F_SEAL_WRITE, or a copy).
