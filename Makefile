@@ -42,7 +42,7 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
-	ngtcp2-client ngtcp2-server
+	ngtcp2-client ngtcp2-server unbound busybox-static
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck

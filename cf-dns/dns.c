@@ -3,14 +3,15 @@
  *
  * cf-netstack is the client: it sends QUERY and gets ANSWER.  The dialler is the server:
  * it gets OPEN and sends sockets; so is cf-proxy's policy stage, where it wants to know of names.
- * HELLO to the client waits for theirs, as it promises that names can be resolved.
- * The end of any channel is the end of cf-dns; what does not fit the protocol ends it with
- * one line and status 1.
+ * HELLO to the client waits for theirs, as it promises that names can be resolved.  cf-spawn may
+ * hold one more (control.c).  The end of any channel is the end of cf-dns; what does not fit the
+ * protocol ends it with one line and status 1.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 
+#include "cache.h"
 #include "chan_uv.h"
 #include "denial.h"
 #include "dns.h"
@@ -27,7 +28,7 @@ on_end(struct chan *c, const char *why)
 
 	if (why != NULL) {
 		log_warnx("%s sent garbage: %s", role_name(c == dns->stack ? R_STACK :
-		    c == dns->names ? R_PROXY : R_DIAL), why);
+		    c == dns->names ? R_PROXY : c == dns->dial ? R_DIAL : R_SPAWN), why);
 		dns->status = 1;
 	}
 	uv_stop(&dns->loop);
@@ -82,7 +83,7 @@ names_open(struct dns *dns, int fd, struct chan_uv *stack_uv)
 }
 
 void
-dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd)
+dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd, int control_fd)
 {
 	struct chan_uv *uv;
 	int rc;
@@ -97,9 +98,15 @@ dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd)
 	if (names_fd != -1)
 		names_open(dns, names_fd, uv);
 	chan_on_hello(dns->dial, on_dial_hello);
+	if (control_fd != -1) {
+		dns->control = channel(dns, control_fd, control_fd, R_SPAWN, &uv);
+		chan_handlers(dns->control, control_handlers);
+	}
 	flow_init(dns);
 	upstream_init(dns);
 	query_init(dns);
+	if (dns->cache_entries > 0 && (dns->cache = cache_new(dns->cache_entries)) == NULL)
+		fatal("cannot make a cache for %zu answers", dns->cache_entries);
 }
 
 int
@@ -108,6 +115,8 @@ dns_run(struct dns *dns)
 	chan_hello(dns->dial, MSG_CAP_FD);
 	if (dns->names != NULL)
 		chan_hello(dns->names, 0);
+	if (dns->control != NULL)
+		chan_hello(dns->control, 0);
 	uv_run(&dns->loop, UV_RUN_DEFAULT);
 	denial_end();
 	return dns->status;

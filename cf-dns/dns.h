@@ -27,13 +27,15 @@
 #include "encdns.h"
 #include "rules.h"
 #include "sandbox.h"
+#include "servers.h"
 #include "stock.h"
 #include "synth.h"
 #include "wire.h"
 
-#define RESOLVERS_MAX	16
 #define INFLIGHT_MAX	512		/* queries that resolvers are busy with */
 #define WAITING_MAX	1024		/* behind them; more get SERVFAIL at once */
+#define SOURCES		4096		/* classes of askers' ports, so that one cannot fill the line */
+#define SOURCE_WAITING	16		/* of one, when half of the line is taken */
 #define HELD_MAX	(8u << 20)	/* bytes held; more queries get SERVFAIL at once */
 #define ANSWERS_MAX	(16u << 20)	/* beyond it: what resolvers say is not kept */
 #define BUDGET_MS	4500		/* then SERVFAIL: before the 5 s of the C library's resolver */
@@ -59,13 +61,12 @@ LIST_HEAD(flows, flow);
 struct resolver {
 	struct dns	*dns;
 	ares_channel	 ares;
-	size_t		 nservers;
 	size_t		 busy_max;	/* its share of INFLIGHT_MAX */
 	size_t		 nbusy, nwaiting;
 	struct queries	 busy, waiting;	/* oldest first, so the first is the next to expire */
 
-	/* What c-ares takes for its sockets: slot -> server, and the message to be read. */
-	size_t		 server_of[RESOLVERS_MAX];
+	/* What c-ares takes for its sockets: slot -> place, and the message to be read. */
+	size_t		 place_of[RESOLVERS_MAX];
 	size_t		 nslots;
 	size_t		 slot_of[RESOLVERS_MAX];
 	const uint8_t	*msg;
@@ -77,6 +78,10 @@ struct query {
 	LIST_ENTRY(query) by_id;
 	struct dns	*dns;
 	struct resolver	*via;
+	struct servers	*servers;	/* held; NULL: the one that was asked */
+	uint8_t		 order[RESOLVERS_MAX];	/* place -> which of them */
+	int		 asking;	/* the place whose answer is awaited; -1: none */
+	uint64_t	 asking_since;
 	uint64_t	 flow;		/* of its QUERY and ANSWER */
 	struct msg_query asked;
 	struct wire_query wire;
@@ -93,6 +98,8 @@ struct query {
 	bool		 own;		/* not the tree's; alias.c has asked for cf-proxy: */
 	uint64_t	 question;	/* its number */
 	bool		 both;		/* about both families */
+	bool		 kept;		/* the answer comes from the cache */
+	unsigned	 generation;	/* of the resolvers that it is asked of */
 
 	size_t		 len;
 	uint8_t		 msg[];		/* as resolvers get it */
@@ -103,7 +110,7 @@ struct upstream {
 	LIST_ENTRY(upstream) link;	/* of its query */
 	LIST_ENTRY(upstream) by_flow;	/* of its flow; of the list of those that fail */
 	struct query	*query;
-	size_t		 server;	/* which of the query's servers */
+	size_t		 place;		/* in the order in which the query asks its servers */
 	bool		 tcp;
 	bool		 failing;	/* in that list */
 	struct flow	*flow;		/* NULL: it has failed */
@@ -141,6 +148,8 @@ struct filter {
 	enum { DENY_EMPTY, DENY_NXDOMAIN, DENY_REFUSED } deny_answer;
 };
 
+struct cache;
+
 struct dns {
 	uv_loop_t	 loop;
 	uv_timer_t	 tick;
@@ -149,11 +158,16 @@ struct dns {
 	int		 epoll_fd;	/* all sockets to resolvers, behind `poll` */
 	struct chan	*stack, *dial;
 	struct chan	*names;		/* to cf-proxy's policy stage, or NULL */
+	struct chan	*control;	/* to cf-spawn, or NULL */
 	struct synth	*synth;		/* --dns-mode synthetic, or NULL */
 	struct limit_count used_up;	/* of synth */
 
-	struct addr	 resolvers[RESOLVERS_MAX];
+	struct addr	 resolvers[RESOLVERS_MAX];	/* of the command line; then: */
 	size_t		 nresolvers;
+	struct servers	*servers;
+	unsigned	 generation;	/* one more with each list of resolvers */
+	size_t		 cache_entries;	/* 0: no cache */
+	struct cache	*cache;
 	bool		 pinned;	/* resolvers are asked whomever the tree asked */
 	bool		 no_aaaa;
 	uint16_t	 udp_max;	/* no answer over UDP is longer, whatever the asker takes */
@@ -165,8 +179,9 @@ struct dns {
 	struct flows	 by_flow[BUCKETS];
 	uint64_t	 last_flow;
 	struct flows	 broken;
-	struct stock	 stocks[STOCKS_MAX];	/* the first are of the resolvers */
+	struct stock	 stocks[STOCKS_MAX];
 	size_t		 nstocks;
+	uint16_t	 waiting_from[SOURCES];	/* queries that wait in either line */
 	size_t		 held;		/* bytes of queries and answers, see HELD_MAX */
 	uint8_t		 randoms[256];
 	size_t		 nrandoms;
@@ -180,7 +195,7 @@ struct dns {
 extern const struct sandbox_row *const dns_sandbox[];
 
 /* Everything that needs files or new descriptors; ends the process where it fails. */
-void	dns_open(struct dns *, int rfd, int wfd, int dial_fd, int names_fd);
+void	dns_open(struct dns *, int rfd, int wfd, int dial_fd, int names_fd, int control_fd);
 /* After the seal.  Until the tree's end; the status to exit with. */
 int	dns_run(struct dns *);
 
@@ -241,14 +256,27 @@ query_hook	 filter_query;
 
 answer_hook	 answer_rebinding, answer_ech;
 
+/* ---- control.c: what cf-spawn says while the run goes on ---- */
+
+extern const struct chan_handler control_handlers[];
+
+/* ---- kept.c: the cache's two hooks ---- */
+
+query_hook	 kept_find;
+answer_hook	 kept_store;
+
 /* ---- resolve.c ---- */
 
-/* servers: how many it has.  Reads no file, but c-ares reads random bytes here. */
-void	resolver_init(struct resolver *, struct dns *, size_t servers, size_t busy_max);
+/* places: how many servers it may have.  Reads no file, but c-ares reads random bytes here. */
+void	resolver_init(struct resolver *, struct dns *, size_t places, size_t busy_max);
 /* Start; query_end() follows, perhaps at once. */
 void	resolver_ask(struct query *);
-/* A server answered with this code (WIRE_SERVFAIL also: it cannot be reached). */
-void	resolver_answered(struct query *, size_t server, enum wire_rcode);
+/* The server at this place answered with this code. */
+void	resolver_answered(struct query *, size_t place, enum wire_rcode);
+/* It cannot be reached, or not by TCP. */
+void	resolver_failed(struct query *, size_t place, bool tcp);
+/* Who that is. */
+struct addr resolver_addr(const struct query *, size_t place);
 /* Time is up: query_end() at once. */
 void	resolver_stop(struct query *);
 /* Time passes. */
@@ -258,7 +286,7 @@ void	resolver_tick(struct resolver *);
 
 void	upstream_init(struct dns *);
 /* Send the query to one of its servers, again if need be.  False: that server has failed. */
-bool	upstream_ask(struct query *, size_t server, bool tcp);
+bool	upstream_ask(struct query *, size_t place, bool tcp);
 /* The query awaits nothing more. */
 void	upstream_done(struct query *);
 /* Whose answer this is, going by the port that it came to and its id; NULL: nobody's. */

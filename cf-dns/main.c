@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache.h"
 #include "cli.h"
 #include "denial.h"
 #include "dns.h"
@@ -22,13 +23,13 @@
 #include "ruleopts.h"
 #include "rulesfd.h"
 
-#define FDS_MAX	5	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX	6	/* descriptors that options name, and the -1 behind them */
 
 struct options {
 	struct ruleopts	 rules;		/* --listen; first, as ruleopts.h wants it */
 	struct dns	*dns;
 	struct serve	 serve;		/* --listen */
-	int		 dial_fd, log_fd, names_fd, rules_fd, violations_fd;
+	int		 control_fd, dial_fd, log_fd, names_fd, rules_fd, violations_fd;
 	bool		 synthetic;
 	int		 verbose;
 	bool		 print;
@@ -51,6 +52,12 @@ static bool
 set_dial_fd(void *conf, const char *arg, char *why)
 {
 	return set_fd(&((struct options *)conf)->dial_fd, arg, why);
+}
+
+static bool
+set_control_fd(void *conf, const char *arg, char *why)
+{
+	return set_fd(&((struct options *)conf)->control_fd, arg, why);
 }
 
 static bool
@@ -159,6 +166,17 @@ set_client(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_dns_cache(void *conf, const char *arg, char *why)
+{
+	long entries;
+
+	if (!cli_number(arg, 0, CACHE_ENTRIES_MAX, &entries, why))
+		return false;
+	((struct options *)conf)->dns->cache_entries = (size_t)entries;
+	return true;
+}
+
+static bool
 set_user(void *conf, const char *arg, char *why)
 {
 	(void)why;
@@ -219,10 +237,12 @@ static const struct cli_option options[] = {
 	  "answer for names of encrypted DNS, whatever the rules are" },
 	{ 0,   "block-encrypted-dns", NULL, set_block_encdns,
 	  "refuse names of encrypted DNS (with rules about names: always)" },
+	{ 0,   "client",   "NETWORK",     set_client,   "with --listen: who may ask (again: one more)" },
+	{ 0,   "control-fd", "N",         set_control_fd, "a channel to cf-spawn: new resolvers" },
 	{ 0,   "deny-answer", "KIND",     set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
-	{ 0,   "client",   "NETWORK",     set_client,   "with --listen: who may ask (again: one more)" },
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
+	{ 0,   "dns-cache", "N",          set_dns_cache, "keep up to N answers (0: none)" },
 	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
 	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N" },
 	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
@@ -253,7 +273,7 @@ static const struct cli cli = {
 static void
 fds_keep(const struct options *o, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { o->dial_fd, o->log_fd, o->names_fd,
+	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->log_fd, o->names_fd,
 	    o->violations_fd };
 	size_t n = 0;
 
@@ -330,8 +350,8 @@ int
 main(int argc, char *argv[])
 {
 	static struct dns dns = { .udp_max = UINT16_MAX };
-	static struct options o = { .dns = &dns, .dial_fd = -1, .log_fd = -1, .names_fd = -1,
-	    .rules_fd = -1, .violations_fd = -1 };
+	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1, .log_fd = -1,
+	    .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
 	int rfd, wfd, keep[FDS_MAX];
 	const char *why = NULL;
 
@@ -358,7 +378,7 @@ main(int argc, char *argv[])
 	filter_open(&dns, o.rules_fd);
 	fds_keep(&o, keep);
 	sandbox_prepare(&rfd, &wfd, keep);
-	dns_open(&dns, rfd, wfd, o.dial_fd, o.names_fd);
+	dns_open(&dns, rfd, wfd, o.dial_fd, o.names_fd, o.control_fd);
 	sandbox_seal(dns_sandbox);
 	return dns_run(&dns);
 }

@@ -50,7 +50,7 @@ note_query(struct query *q, bool here)
 
 	if (!q->noted && event_wanted())
 		event_emit("dns_query", fields_new(q, !here && q->via == &dns->listed ?
-		    &dns->resolvers[0] : &q->asked.server), NULL);
+		    &q->servers->at[0].addr : &q->asked.server), NULL);
 	q->noted = true;
 }
 
@@ -131,6 +131,8 @@ note_answer(const struct query *q, const uint8_t *msg, size_t len, bool made, co
 	o = fields_new(q, made ? &q->asked.server : &q->answered_by);
 	json_object_set_new(o, "mode", json_string(q->aliased ? "synthetic" :
 	    made ? "synthetic_empty" : "relayed"));
+	if (q->kept && !made)
+		json_object_set_new(o, "cached", json_true());
 	json_object_set_new(o, "bytes", json_integer((json_int_t)len));
 	json_object_set_new(o, "answer_ips", addrs_json(&a));
 	json_object_set_new(o, "rcode", json_string(wire_rcode_name(a.rcode, rcode)));

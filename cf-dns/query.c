@@ -9,7 +9,8 @@
  * The tree is on the other side and may send anything, at any rate.  It gets an answer
  * to everything that has an id to answer to; what it can make us hold is bounded: queries
  * by WAITING_MAX and the shares of the two resolver lists, bytes by HELD_MAX.  Servers that
- * the tree chose itself have places of their own, so a dead one is no harm to the others.
+ * the tree chose itself have places of their own, so a dead one is no harm to the others; and the
+ * second half of a line is for askers that have few in it, so a flood is none either.
  *
  * What is thought about a query before a resolver is asked, and about an answer before it goes
  * back, is in files of its own; before[] and after[] are the list of them, in their order.
@@ -48,6 +49,7 @@ static const struct {
 	{ "a name that is denied", filter_query },
 	{ "AAAA where there is no IPv6", no_route },
 	{ "nobody to ask", no_resolver },
+	{ "the cache", kept_find },
 	{ "too much at once", no_room },
 };
 
@@ -58,6 +60,7 @@ static const struct {
 } after[] = {
 	{ "an address that is not told", answer_rebinding },
 	{ "a key that hides names", answer_ech },
+	{ "the cache", kept_store },
 	{ "what cf-proxy learns", learn_answer },
 	{ "addresses of names", alias_answer },
 };
@@ -71,7 +74,9 @@ query_init(struct dns *dns)
 		addr_parse(gateways[i], INSIDE_DNS_PORT, &dns->gateway[i]);
 	for (size_t i = 0; i < BUCKETS; i++)
 		LIST_INIT(&dns->by_id[i]);
-	resolver_init(&dns->listed, dns, dns->nresolvers, INFLIGHT_MAX);
+	if ((dns->servers = servers_new(dns->resolvers, dns->nresolvers)) == NULL)
+		fatal("cannot start");
+	resolver_init(&dns->listed, dns, RESOLVERS_MAX, INFLIGHT_MAX);
 	resolver_init(&dns->direct, dns, 1, DIRECT_MAX);
 	uv_timer_init(&dns->loop, &dns->tick);
 	uv_prepare_init(&dns->loop, &dns->admit);
@@ -131,6 +136,7 @@ reply(struct query *q, const uint8_t *msg, size_t len, bool made, const char *wh
 		alias_resolved(q);
 	else
 		chan_send(q->dns->stack, MSG_ANSWER, q->flow, NULL, 0, msg, len, -1);
+	servers_drop(q->servers);
 	free(q->answer);
 	free(q);
 }
@@ -159,12 +165,27 @@ reply_relayed(struct query *q)
 	wire_set_id(q->answer, q->wire.id);
 	if (q->asked.transport == IPPROTO_UDP && q->answer_len > q->wire.udp_size)
 		reply(q, cut, wire_truncate(cut, sizeof(cut), q->answer, q->answer_len),
-		    false, NULL);
+		    false, q->kept ? "cached" : NULL);
 	else
-		reply(q, q->answer, q->answer_len, false, NULL);
+		reply(q, q->answer, q->answer_len, false, q->kept ? "cached" : NULL);
 }
 
 /* ---- waiting, busy, done ---- */
+
+/* How many more of this asker's wait: its socket's, going by the port. */
+static uint16_t *
+waiting_from(const struct query *q)
+{
+	return &q->dns->waiting_from[q->asked.src.port % SOURCES];
+}
+
+static void
+leave_line(struct query *q)
+{
+	TAILQ_REMOVE(&q->via->waiting, q, link);
+	q->via->nwaiting--;
+	--*waiting_from(q);
+}
 
 static void
 start(struct resolver *r)
@@ -172,8 +193,7 @@ start(struct resolver *r)
 	struct dns *dns = r->dns;
 	struct query *q = TAILQ_FIRST(&r->waiting);
 
-	TAILQ_REMOVE(&r->waiting, q, link);
-	r->nwaiting--;
+	leave_line(q);
 	TAILQ_INSERT_TAIL(&r->busy, q, link);
 	r->nbusy++;
 	do {
@@ -228,6 +248,7 @@ wait_in_line(struct query *q)
 	q->deadline = uv_now(&dns->loop) + BUDGET_MS;
 	TAILQ_INSERT_TAIL(&q->via->waiting, q, link);
 	q->via->nwaiting++;
+	++*waiting_from(q);
 	if (dns->slow || !uv_is_active((uv_handle_t *)&dns->tick))
 		tick_in(dns, TICK_MS);
 	admit(q->via);
@@ -262,8 +283,7 @@ expire(struct resolver *r, uint64_t now)
 	}
 	for (q = TAILQ_FIRST(&r->waiting); q != NULL && q->deadline <= now; q = next) {
 		next = TAILQ_NEXT(q, link);
-		TAILQ_REMOVE(&r->waiting, q, link);
-		r->nwaiting--;
+		leave_line(q);
 		q->dns->held -= q->len;
 		reply_made(q, WIRE_SERVFAIL, "too many queries before it");
 	}
@@ -335,15 +355,15 @@ query_take(struct query *q, struct upstream *u, const uint8_t *msg, size_t len)
 	cut = !u->tcp && (msg[2] & 0x02) != 0;
 	hold(q, u, msg, len, cut);
 	if (!cut)
-		resolver_answered(q, u->server, msg[3] & 0x0f);
-	else if (!upstream_ask(q, u->server, true))
-		resolver_answered(q, u->server, WIRE_SERVFAIL);
+		resolver_answered(q, u->place, msg[3] & 0x0f);
+	else if (!upstream_ask(q, u->place, true))
+		resolver_failed(q, u->place, true);
 }
 
 void
 query_refused(struct query *q, struct upstream *u)
 {
-	resolver_answered(q, u->server, WIRE_SERVFAIL);
+	resolver_failed(q, u->place, u->tcp);
 }
 
 /* ---- what the tree asks ---- */
@@ -363,7 +383,7 @@ route(struct dns *dns, const struct addr *server)
 {
 	if (!dns->pinned && !dns->filter.has_rules && !is_gateway(dns, server))
 		return &dns->direct;
-	return dns->nresolvers > 0 ? &dns->listed : NULL;
+	return dns->servers->n > 0 ? &dns->listed : NULL;
 }
 
 static void
@@ -422,7 +442,9 @@ no_resolver(struct query *q, struct made *out)
 static enum hook
 no_room(struct query *q, struct made *out)
 {
-	if (q->via->nwaiting < WAITING_MAX && q->dns->held + q->len <= HELD_MAX)
+	size_t most = *waiting_from(q) < SOURCE_WAITING ? WAITING_MAX : WAITING_MAX / 2;
+
+	if (q->via->nwaiting < most && q->dns->held + q->len <= HELD_MAX)
 		return HOOK_PASS;
 	return made(q, out, WIRE_SERVFAIL, "too many queries");
 }
@@ -444,6 +466,16 @@ answer_or_ask(struct query *q)
 		wait_in_line(q);
 }
 
+/* Who will be asked; r: NULL where there is nobody. */
+static void
+take_route(struct query *q, struct resolver *r)
+{
+	q->via = r;
+	q->generation = q->dns->generation;
+	if (r == &q->dns->listed)
+		q->servers = servers_hold(q->dns->servers);
+}
+
 static void
 on_query(struct chan *c, const struct frame *f, int fd)
 {
@@ -463,7 +495,7 @@ on_query(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	q->asked = m;
-	q->via = route(dns, &m.server);
+	take_route(q, route(dns, &m.server));
 	answer_or_ask(q);
 }
 
@@ -478,7 +510,7 @@ query_own(struct dns *dns, uint64_t question, const uint8_t *msg, size_t len, bo
 	q->question = question;
 	q->both = both;
 	q->asked = (struct msg_query){ .transport = IPPROTO_UDP, .server = dns->gateway[0] };
-	q->via = dns->nresolvers > 0 ? &dns->listed : NULL;
+	take_route(q, dns->servers->n > 0 ? &dns->listed : NULL);
 	answer_or_ask(q);
 	return true;
 }

@@ -1,9 +1,10 @@
 /*
  * resolve.c - c-ares decides who is asked, when again, and whose answer counts.
  *
- * c-ares never sees a socket.  It believes to have one a server, which are slots here:
+ * c-ares never sees a socket.  It believes to have one a server, which are slots here, and a
+ * server is a place in the order in which a query asks (servers.h):
  *
- *   ares_send ──> on_send(slot) ──> upstream_ask(query, server)      a port that upstream.c chose
+ *   ares_send ──> on_send(slot) ──> upstream_ask(query, place)       a port that upstream.c chose
  *   upstream  ──> query_take    ──> resolver_answered ──> on_recv(slot)
  *
  * This is how queries get fresh ports although c-ares 1.18 keeps one socket a server, how a
@@ -32,11 +33,14 @@
 #define LABEL_PORT	53
 #define TRIES		3		/* with doubled times more than BUDGET_MS */
 
-/* To c-ares server n is 0.0.0.(n+1); the real address may differ from query to query. */
+/*
+ * To c-ares server n is 0.0.0.(n+1), and always has been: which one that is differs from query
+ * to query (servers_order), and there are as many as there may ever be.
+ */
 static struct in_addr
-label_addr(size_t server)
+label_addr(size_t place)
 {
-	return (struct in_addr){ .s_addr = htonl((uint32_t)server + 1) };
+	return (struct in_addr){ .s_addr = htonl((uint32_t)place + 1) };
 }
 
 static ares_socket_t
@@ -57,13 +61,13 @@ on_connect(ares_socket_t slot, const struct sockaddr *sa, ares_socklen_t len, vo
 {
 	struct resolver *r = arg;
 	struct sockaddr_in in;
-	size_t server;
+	size_t place;
 
 	(void)len;
 	memcpy(&in, sa, sizeof(in));
-	server = ntohl(in.sin_addr.s_addr) - 1;
-	r->server_of[slot] = server;
-	r->slot_of[server] = (size_t)slot;
+	place = ntohl(in.sin_addr.s_addr) - 1;
+	r->place_of[slot] = place;
+	r->slot_of[place] = (size_t)slot;
 	return 0;
 }
 
@@ -75,12 +79,56 @@ on_close(ares_socket_t slot, void *arg)
 	return 0;
 }
 
+struct addr
+resolver_addr(const struct query *q, size_t place)
+{
+	return q->servers != NULL ? q->servers->at[q->order[place]].addr : q->asked.server;
+}
+
+static size_t
+places(const struct query *q)
+{
+	return q->servers != NULL ? q->servers->n : 1;
+}
+
+/* The server at this place has not answered the query. */
+static void
+failed(struct query *q, size_t place)
+{
+	char addr[ADDR_STRLEN];
+
+	if (q->servers != NULL && servers_failed(q->servers, q->order[place], q->asking_since,
+	    uv_now(&q->dns->loop)))
+		log_debug("resolver %s is down: asked last for now",
+		    addr_str(&q->servers->at[q->order[place]].addr, addr));
+}
+
+static bool
+ask(struct query *q, size_t place)
+{
+	/* A zone transfer has no form for datagrams (RFC 5936 4.1). */
+	bool tcp = q->asked.transport == IPPROTO_TCP && q->wire.question &&
+	    (q->wire.qtype == WIRE_AXFR || q->wire.qtype == WIRE_IXFR);
+
+	if (q->asking >= 0)
+		failed(q, (size_t)q->asking);
+	q->asking = -1;
+	if (place >= places(q))
+		return false;
+	q->asking_since = uv_now(&q->dns->loop);
+	if (!upstream_ask(q, place, tcp)) {
+		failed(q, place);
+		return false;
+	}
+	q->asking = (int)place;
+	return true;
+}
+
 static ares_ssize_t
 on_send(ares_socket_t slot, const struct iovec *iov, int n, void *arg)
 {
 	struct resolver *r = arg;
 	struct query *q;
-	bool tcp;
 
 	q = n == 1 && iov->iov_len >= WIRE_HEADER_LEN ?
 	    query_find(r->dns, wire_id(iov->iov_base)) : NULL;
@@ -88,10 +136,7 @@ on_send(ares_socket_t slot, const struct iovec *iov, int n, void *arg)
 		errno = EINVAL;
 		return -1;
 	}
-	/* A zone transfer has no form for datagrams (RFC 5936 4.1). */
-	tcp = q->asked.transport == IPPROTO_TCP && q->wire.question &&
-	    (q->wire.qtype == WIRE_AXFR || q->wire.qtype == WIRE_IXFR);
-	if (!upstream_ask(q, r->server_of[slot], tcp)) {
+	if (!ask(q, r->place_of[slot])) {
 		errno = ECONNREFUSED;
 		return -1;
 	}
@@ -104,7 +149,7 @@ on_recv(ares_socket_t slot, void *buf, size_t len, int flags, struct sockaddr *f
 {
 	struct resolver *r = arg;
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(LABEL_PORT),
-	    .sin_addr = label_addr(r->server_of[slot]) };
+	    .sin_addr = label_addr(r->place_of[slot]) };
 	size_t n = r->msg_len;
 
 	(void)flags;
@@ -126,23 +171,23 @@ static const struct ares_socket_functions socket_functions = {
 };
 
 static void
-servers_set(struct resolver *r)
+places_set(struct resolver *r, size_t n)
 {
 	struct ares_addr_port_node nodes[RESOLVERS_MAX] = { 0 };
 	int rc;
 
-	for (size_t i = 0; i < r->nservers; i++) {
+	for (size_t i = 0; i < n; i++) {
 		nodes[i].family = AF_INET;
 		nodes[i].addr.addr4 = label_addr(i);
 		nodes[i].udp_port = nodes[i].tcp_port = LABEL_PORT;
-		nodes[i].next = i + 1 < r->nservers ? &nodes[i + 1] : NULL;
+		nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
 	}
 	if ((rc = ares_set_servers_ports(r->ares, nodes)) != ARES_SUCCESS)
 		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
 }
 
 void
-resolver_init(struct resolver *r, struct dns *dns, size_t servers, size_t busy_max)
+resolver_init(struct resolver *r, struct dns *dns, size_t places, size_t busy_max)
 {
 	static struct in_addr none;
 	/* Whatever is not given here, c-ares would look for in files. */
@@ -154,13 +199,10 @@ resolver_init(struct resolver *r, struct dns *dns, size_t servers, size_t busy_m
 	int rc;
 
 	r->dns = dns;
-	r->nservers = servers;
 	r->busy_max = busy_max;
 	TAILQ_INIT(&r->busy);
 	TAILQ_INIT(&r->waiting);
-	if (servers == 0)
-		return;
-	if (servers == 1)
+	if (places == 1)
 		options.flags |= ARES_FLAG_NOCHECKRESP;	/* nobody else to ask after SERVFAIL */
 	rc = ares_init_options(&r->ares, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
 	    ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SERVERS | ARES_OPT_NDOTS |
@@ -168,7 +210,7 @@ resolver_init(struct resolver *r, struct dns *dns, size_t servers, size_t busy_m
 	if (rc != ARES_SUCCESS)
 		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
 	ares_set_socket_functions(r->ares, &socket_functions, r);
-	servers_set(r);
+	places_set(r, places);
 }
 
 static void
@@ -181,15 +223,19 @@ on_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
 void
 resolver_ask(struct query *q)
 {
+	q->asking = -1;
+	if (q->servers != NULL)
+		servers_order(q->servers, uv_now(&q->dns->loop), q->order);
 	ares_send(q->via->ares, q->msg, q->wire.head_len, on_done, q);
 }
 
-void
-resolver_answered(struct query *q, size_t server, enum wire_rcode rcode)
+/* c-ares gets to read an answer with this code. */
+static void
+answered(struct query *q, size_t place, enum wire_rcode rcode)
 {
 	struct resolver *r = q->via;
 	uint8_t head[WIRE_HEAD_MAX];
-	size_t slot = r->slot_of[server];
+	size_t slot = r->slot_of[place];
 
 	memcpy(head, q->msg, q->wire.head_len);
 	head[2] |= 0x80;			/* QR */
@@ -201,14 +247,37 @@ resolver_answered(struct query *q, size_t server, enum wire_rcode rcode)
 }
 
 void
+resolver_answered(struct query *q, size_t place, enum wire_rcode rcode)
+{
+	char addr[ADDR_STRLEN];
+
+	if (q->asking == (int)place)
+		q->asking = -1;
+	if (q->servers != NULL && servers_answered(q->servers, q->order[place],
+	    uv_now(&q->dns->loop)))
+		log_debug("resolver %s is back",
+		    addr_str(&q->servers->at[q->order[place]].addr, addr));
+	answered(q, place, rcode);
+}
+
+void
+resolver_failed(struct query *q, size_t place, bool tcp)
+{
+	if (q->asking == (int)place)
+		q->asking = -1;
+	if (!tcp)
+		failed(q, place);
+	answered(q, place, WIRE_SERVFAIL);
+}
+
+void
 resolver_stop(struct query *q)
 {
-	resolver_answered(q, 0, WIRE_NOERROR);
+	answered(q, 0, WIRE_NOERROR);
 }
 
 void
 resolver_tick(struct resolver *r)
 {
-	if (r->nservers > 0)
-		ares_process_fd(r->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	ares_process_fd(r->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }

@@ -31,9 +31,6 @@ void
 upstream_init(struct dns *dns)
 {
 	LIST_INIT(&dns->broken);
-	for (size_t i = 0; i < dns->nresolvers; i++)
-		stock_init(&dns->stocks[i], &dns->resolvers[i]);
-	dns->nstocks = dns->nresolvers;
 }
 
 /* ---- ports ---- */
@@ -44,30 +41,44 @@ flow_of(struct port *p)
 	return (struct flow *)((char *)p - offsetof(struct flow, port));
 }
 
-/* Of a server that only the tree named there may be none: its queries get a flow each. */
-static struct stock *
-stock_of(struct dns *dns, const struct addr *server)
-{
-	struct stock *empty = NULL;
-
-	for (size_t i = 0; i < dns->nstocks; i++) {
-		if (addr_equal(&dns->stocks[i].server, server))
-			return &dns->stocks[i];
-		if (i >= dns->nresolvers && stock_size(&dns->stocks[i]) == 0)
-			empty = &dns->stocks[i];
-	}
-	if (empty == NULL && dns->nstocks < STOCKS_MAX)
-		empty = &dns->stocks[dns->nstocks++];
-	if (empty != NULL)
-		stock_init(empty, server);
-	return empty;
-}
-
 static void
 port_drop(struct port *p, enum close_reason reason)
 {
 	stock_drop(p);
 	flow_release(flow_of(p), reason);
+}
+
+/* One that a resolver may have: it is unused, or of a server that only the tree named. */
+static struct stock *
+stock_spare(struct dns *dns, bool for_resolver)
+{
+	struct stock *found = NULL;
+	struct port *p;
+
+	if (dns->nstocks < STOCKS_MAX)
+		return &dns->stocks[dns->nstocks++];
+	for (size_t i = 0; i < STOCKS_MAX && (found == NULL || stock_size(found) > 0); i++)
+		if (stock_size(&dns->stocks[i]) == 0 || (for_resolver &&
+		    !servers_have(dns->servers, &dns->stocks[i].server)))
+			found = &dns->stocks[i];
+	while (found != NULL && (p = stock_any(found)) != NULL)
+		port_drop(p, CLOSE_EOF);
+	return found;
+}
+
+/* Of a server that only the tree named there may be none: its queries get a flow each. */
+static struct stock *
+stock_of(struct dns *dns, const struct addr *server)
+{
+	struct stock *s;
+
+	for (size_t i = 0; i < dns->nstocks; i++)
+		if (addr_equal(&dns->stocks[i].server, server))
+			return &dns->stocks[i];
+	s = stock_spare(dns, servers_have(dns->servers, server));
+	if (s != NULL)
+		stock_init(s, server);
+	return s;
 }
 
 static bool
@@ -131,16 +142,10 @@ upstream_tick(struct dns *dns)
 
 /* ---- queries and their flows ---- */
 
-static struct addr
-server_addr(const struct query *q, size_t server)
-{
-	return q->via == &q->dns->listed ? q->dns->resolvers[server] : q->asked.server;
-}
-
 static bool
 attach(struct upstream *u)
 {
-	struct addr addr = server_addr(u->query, u->server);
+	struct addr addr = resolver_addr(u->query, u->place);
 	struct dns *dns = u->query->dns;
 
 	u->flow = u->tcp ? flow_open(dns, &addr, true) : port_take(dns, &addr);
@@ -284,55 +289,55 @@ ask(struct upstream *u)
 
 /* TCP takes over: what still comes over UDP does not matter any more. */
 static void
-udp_release(struct query *q, size_t server)
+udp_release(struct query *q, size_t place)
 {
 	struct upstream *u;
 
 	LIST_FOREACH(u, &q->upstreams, link)
-		if (u->server == server && !u->tcp)
+		if (u->place == place && !u->tcp)
 			release(u);
 }
 
 static struct upstream *
-upstream_new(struct query *q, size_t server, bool tcp)
+upstream_new(struct query *q, size_t place, bool tcp)
 {
 	struct upstream *u = calloc(1, sizeof(*u));
 
 	if (u == NULL)
 		return NULL;
 	u->query = q;
-	u->server = server;
+	u->place = place;
 	u->tcp = tcp;
 	if (!attach(u)) {
 		free(u);
 		return NULL;
 	}
 	if (tcp)
-		udp_release(q, server);
+		udp_release(q, place);
 	LIST_INSERT_HEAD(&q->upstreams, u, link);
 	return u;
 }
 
 /* What this server was asked with and is to be asked with again: TCP, once there was need. */
 static struct upstream *
-upstream_at(struct query *q, size_t server, bool tcp)
+upstream_at(struct query *q, size_t place, bool tcp)
 {
 	struct upstream *u, *found = NULL;
 
 	LIST_FOREACH(u, &q->upstreams, link)
-		if (u->server == server && (u->tcp || !tcp))
+		if (u->place == place && (u->tcp || !tcp))
 			if (found == NULL || u->tcp)
 				found = u;
 	return found;
 }
 
 bool
-upstream_ask(struct query *q, size_t server, bool tcp)
+upstream_ask(struct query *q, size_t place, bool tcp)
 {
-	struct upstream *u = upstream_at(q, server, tcp);
+	struct upstream *u = upstream_at(q, place, tcp);
 
 	if (u == NULL)
-		u = upstream_new(q, server, tcp);
+		u = upstream_new(q, place, tcp);
 	return u != NULL && u->flow != NULL && ask(u);
 }
 

@@ -187,6 +187,16 @@ wire_query(const uint8_t *msg, size_t len, struct wire_query *out)
 	return edns_read(&r, &h, out);
 }
 
+void
+wire_opt(struct wr *w, bool dnssec_ok, size_t rdlen)
+{
+	wr_u8(w, 0);
+	wr_be16(w, WIRE_OPT);
+	wr_be16(w, OUR_UDP_SIZE);
+	wr_be32(w, dnssec_ok ? DO : 0);
+	wr_be16(w, (uint16_t)rdlen);
+}
+
 size_t
 wire_ede(uint8_t *out, enum wire_ede code, const char *text)
 {
@@ -215,11 +225,7 @@ wire_denial(uint8_t *out, const uint8_t *msg, const struct wire_query *q, enum w
 	header_write(&w, q->id, flags, q->question, q->edns);
 	wr_bytes(&w, msg + WIRE_HEADER_LEN, (size_t)q->head_len - WIRE_HEADER_LEN);
 	if (q->edns) {
-		wr_u8(&w, 0);
-		wr_be16(&w, WIRE_OPT);
-		wr_be16(&w, OUR_UDP_SIZE);
-		wr_be32(&w, q->dnssec_ok ? DO : 0);
-		wr_be16(&w, (uint16_t)len);
+		wire_opt(&w, q->dnssec_ok, len);
 		wr_bytes(&w, ede, len);
 	}
 	return (size_t)(w.p - out);
@@ -322,6 +328,41 @@ wire_answer(const uint8_t *msg, size_t len, struct wire_answer *out)
 			else if (section == 3)
 				opt_note(out, &rec);
 		}
+}
+
+void
+wire_walk(struct wire_walk *w, const uint8_t *msg, size_t len)
+{
+	struct header h;
+
+	w->r = rd_over(msg, len);
+	h = header_read(&w->r);
+	w->bad = w->r.bad || !questions_skip(&w->r, h.count[0]);
+	memcpy(w->left, h.count, sizeof(w->left));
+}
+
+bool
+wire_next(struct wire_walk *w, struct wire_record *out)
+{
+	struct record rec;
+	int section = 1;
+
+	while (section < 4 && w->left[section] == 0)
+		section++;
+	if (w->bad || section == 4)
+		return false;
+	w->left[section]--;
+	w->bad = !record_read(&w->r, &rec);
+	*out = (struct wire_record){ .section = section, .root = rec.root, .type = rec.type,
+	    .class = rec.class, .ttl = rec.ttl, .start = rec.start, .data = rec.data,
+	    .len = rec.len };
+	return !w->bad;
+}
+
+bool
+wire_whole(const struct wire_walk *w)
+{
+	return !w->bad && rd_left(&w->r) == 0 && (w->left[1] | w->left[2] | w->left[3]) == 0;
 }
 
 size_t

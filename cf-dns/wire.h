@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "rd.h"
 
 #define WIRE_HEADER_LEN	12
 #define WIRE_NAME_MAX	255		/* RFC 1035 3.1 */
@@ -28,8 +29,8 @@
 #define WIRE_ADDRS	48		/* as many addresses as an event line holds */
 
 enum {
-	WIRE_A = 1, WIRE_PTR = 12, WIRE_AAAA = 28, WIRE_OPT = 41, WIRE_RRSIG = 46, WIRE_SVCB = 64,
-	WIRE_HTTPS = 65, WIRE_IXFR = 251, WIRE_AXFR = 252
+	WIRE_A = 1, WIRE_CNAME = 5, WIRE_SOA = 6, WIRE_PTR = 12, WIRE_AAAA = 28, WIRE_OPT = 41,
+	WIRE_RRSIG = 46, WIRE_SVCB = 64, WIRE_HTTPS = 65, WIRE_IXFR = 251, WIRE_AXFR = 252
 };
 enum { WIRE_IN = 1 };
 enum wire_rcode {
@@ -91,6 +92,28 @@ void		 wire_answer(const uint8_t *msg, size_t len, struct wire_answer *out);
  * question, OPT.  out has room for limit; returns the length.
  */
 size_t		 wire_truncate(uint8_t *out, size_t limit, const uint8_t *msg, size_t len);
+
+/* The records of a message, one after the other. */
+struct wire_record {
+	int		 section;	/* 1 answer, 2 authority, 3 additional */
+	bool		 root;		/* its name is "." */
+	uint16_t	 type, class;
+	uint32_t	 ttl;
+	const uint8_t	*start, *data;	/* the TTL is in the 6 bytes before data */
+	uint16_t	 len;
+};
+struct wire_walk {
+	struct rd	 r;
+	uint16_t	 left[4];	/* of each section */
+	bool		 bad;
+};
+#define WIRE_BEFORE_DATA 6		/* where a record's TTL is: so far before its data */
+void		 wire_walk(struct wire_walk *, const uint8_t *msg, size_t len);
+/* False: there is none; wire_whole() tells whether all was read that was announced. */
+bool		 wire_next(struct wire_walk *, struct wire_record *);
+bool		 wire_whole(const struct wire_walk *);
+/* An OPT record, 11 bytes (RFC 6891 6.1.2); rdlen bytes of options are to follow. */
+void		 wire_opt(struct wr *, bool dnssec_ok, size_t rdlen);
 
 static inline uint16_t
 wire_id(const uint8_t *msg)

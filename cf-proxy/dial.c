@@ -47,6 +47,7 @@ struct dialler {
 	uv_check_t	 each_turn;
 	uv_timer_t	 linger;
 	struct judge	*judge;
+	struct control	*control;
 	struct portmap	*ports;
 	struct client	 clients[2];
 	size_t		 n_clients;
@@ -200,17 +201,8 @@ on_connected(struct flow *fl, uint32_t events)
 
 /* ---- what a client may ask ---- */
 
-static bool
-is_resolver(const struct proxy_conf *conf, const struct addr *a)
-{
-	for (size_t i = 0; i < conf->n_resolvers; i++)
-		if (addr_equal(&conf->resolvers[i], a))
-			return true;
-	return false;
-}
-
 /*
- * A resolver that the command line names may be anywhere, also on loopback and where the rules
+ * A resolver that the command line or cf-spawn names may be anywhere, also on loopback and where the rules
  * let nothing else go; but with --offline there is none.
  */
 static bool
@@ -223,7 +215,7 @@ may_open(const struct client *cl, const struct msg_open *o, struct rules_words *
 
 	if (!cl->resolving || judge_offline(judge))
 		return judge_dial(judge, o, why);
-	if (has_port && is_resolver(conf, &o->dst))
+	if (has_port && control_is_resolver(cl->dialler->control, &o->dst))
 		return true;
 	if (has_port && !conf->resolvers_only && o->dst.port == INSIDE_DNS_PORT)
 		return judge_dial(judge, o, why);
@@ -553,6 +545,7 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 	d.ports = portmap_new();
 	if (uv_loop_init(&d.loop) != 0 || d.ports == NULL)
 		fatal("cannot start");
+	d.control = control_new(&d.loop, conf);
 	client_open(&d, rfd, wfd, false);
 	if (conf->dns_fd != -1)
 		client_open(&d, conf->dns_fd, conf->dns_fd, true);
@@ -568,6 +561,7 @@ dial_hello(void *arg)
 {
 	struct dialler *d = arg;
 
+	control_hello(d->control);
 	for (size_t i = 0; i < d->n_clients; i++)
 		chan_hello(d->clients[i].chan, MSG_CAP_FD);
 }
@@ -578,7 +572,7 @@ dial_run(void *arg)
 	struct dialler *d = arg;
 
 	uv_run(&d->loop, UV_RUN_DEFAULT);
-	return d->status;
+	return control_failed(d->control) ? 1 : d->status;
 }
 
 const struct stage dial_stage = {

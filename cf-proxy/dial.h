@@ -55,6 +55,16 @@ bool		flow_arm(struct flow *, uint32_t events);
 /* Close and forget it.  abort: the other end of the connection gets a reset. */
 void		flow_free(struct flow *, bool abort);
 
+/* ---- control.c ---- */
+
+struct control;
+
+/* Its channel, where the options name one; ends the process where it cannot be used. */
+struct control	*control_new(uv_loop_t *, const struct proxy_conf *);
+void		 control_hello(struct control *);
+bool		 control_is_resolver(const struct control *, const struct addr *);
+bool		 control_failed(const struct control *);
+
 /* ---- direct.c ---- */
 
 /*

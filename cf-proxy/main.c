@@ -18,7 +18,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		8	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		9	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -55,6 +55,12 @@ static bool
 set_log_fd(void *conf, const char *arg, char *why)
 {
 	return fd_set_from(arg, &((struct proxy_conf *)conf)->log_fd, why);
+}
+
+static bool
+set_control_fd(void *conf, const char *arg, char *why)
+{
+	return fd_set_from(arg, &((struct proxy_conf *)conf)->control_fd, why);
 }
 
 static bool
@@ -180,6 +186,7 @@ static const struct cli_option options[] = {
 	  "refuse encrypted DNS (with rules about names: always)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "let encrypted DNS pass, whatever the rules are about" },
+	{ 0,   "control-fd", "N", set_control_fd, "dialler: a channel to cf-spawn" },
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
@@ -200,8 +207,9 @@ static const struct cli cli = {
 static const char *
 misfit(const struct proxy_conf *conf)
 {
-	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
-		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
+	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only ||
+	    conf->control_fd != -1))
+		return "--control-fd, --dns-fd, --resolver and --resolvers-only are for the dialler";
 	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
 	    conf->synthetic))
@@ -219,7 +227,7 @@ static void
 fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
 	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd, conf->rules_fd,
-	    conf->violations_fd, conf->names_fd, conf->hosts_fd };
+	    conf->violations_fd, conf->names_fd, conf->hosts_fd, conf->control_fd };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -232,7 +240,8 @@ int
 main(int argc, char *argv[])
 {
 	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1,
-	    .rules_fd = -1, .violations_fd = -1, .names_fd = -1, .hosts_fd = -1 };
+	    .control_fd = -1, .rules_fd = -1, .violations_fd = -1, .names_fd = -1,
+	    .hosts_fd = -1 };
 	const struct stage *stage;
 	const char *why = NULL;
 	int keep[FDS_MAX], rfd, wfd, operands;

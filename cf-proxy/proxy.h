@@ -36,6 +36,7 @@ struct proxy_conf {
 	int		 names_fd, hosts_fd;	/* the same */
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
 	int		 dns_fd;		/* of the dialler; -1: none */
+	int		 control_fd;		/* of the dialler; -1: none */
 	int		 rules_fd;		/* of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */

@@ -4,6 +4,7 @@
  *	cf-spawn --control-- cf-netstack --dns-- cf-dns --dial-+
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
  *	                         +--capture-- cf-capture
+ *	cf-spawn --told-- cf-dns, cf-proxy dialler	(control.c)
  *
  * Every line is a socket pair.  A helper finds the channel to its client on standard
  * input and output and all others under the numbers that its options name.  The dialler
@@ -101,18 +102,24 @@ arg(struct start *s, const char *text)
 		fatal("cannot start %s", kinds[s->kind].name);
 }
 
+static void
+arg_number(struct start *s, const char *option, long value)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%ld", value);
+	arg(s, option);
+	arg(s, number);
+}
+
 /* An option whose value is a descriptor that the helper inherits. */
 static void
 arg_fd(struct start *s, const char *option, int fd)
 {
-	char number[16];
-
 	if (s->nextra == EXTRA_FDS_MAX)
 		fatalx("too many descriptors for %s", kinds[s->kind].name);
-	snprintf(number, sizeof(number), "%u", FIRST_EXTRA_FD + s->nextra);
+	arg_number(s, option, FIRST_EXTRA_FD + s->nextra);
 	s->extra[s->nextra++] = fd;
-	arg(s, option);
-	arg(s, number);
 }
 
 /* The same for one that others have too, and only where it is there (-1: it is not). */
@@ -155,9 +162,9 @@ args_resolvers(struct start *s, const struct texts *texts)
 {
 	char text[ADDR_STRLEN];
 
-	for (size_t i = 0; i < texts->nresolvers; i++) {
+	for (size_t i = 0; i < texts->resolvers.n; i++) {
 		arg(s, "--resolver");
-		arg(s, addr_str(&texts->resolvers[i], text));
+		arg(s, addr_str(&texts->resolvers.at[i], text));
 	}
 }
 
@@ -197,7 +204,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	struct start *stack = &start[HELPER_NETSTACK], *dns = &start[HELPER_DNS],
 	    *policy = &start[HELPER_POLICY], *dialler = &start[HELPER_DIALLER],
 	    *capture = &start[HELPER_CAPTURE], *summary = &start[HELPER_SUMMARY];
-	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2];
+	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2],
+	    to_dns[2], to_dialler[2];
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
@@ -213,6 +221,10 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	pair(names);
 	pair(dial);
 	pair(dns_dial);
+	pair(to_dns);
+	pair(to_dialler);
+	h->told_fd[CONTROL_DNS] = to_dns[0];
+	h->told_fd[CONTROL_DIALLER] = to_dialler[0];
 	h->control_fd = control[0];
 	stack->in = stack->out = control[1];
 	arg_fd(stack, "--proxy-fd", proxy[0]);
@@ -234,9 +246,12 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dns, "--deny-answer");
 		arg(dns, conf->deny_answer);
 	}
+	arg_fd(dns, "--control-fd", to_dns[1]);
 	args_resolvers(dns, texts);
 	if (conf->ndns > 0)
 		arg(dns, "--pinned");
+	if (conf->dns_cache > 0)
+		arg_number(dns, "--dns-cache", conf->dns_cache);
 	if (!host_has_ipv6())
 		arg(dns, "--no-aaaa");
 
@@ -244,6 +259,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 
 	dialler->in = dialler->out = dial[1];
 	arg_fd(dialler, "--dns-fd", dns_dial[1]);
+	arg_fd(dialler, "--control-fd", to_dialler[1]);
 	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
 	arg_encdns(dialler, conf);
 	args_resolvers(dialler, texts);

@@ -2,7 +2,8 @@
  * hosts.c - merge a user's hosts file over the host's.
  *
  * The user's lines come first, then the host's lines but for those that name a host the
- * user has named: a name that was overridden must not also have its old address.  Pure.
+ * user has named: a name that was overridden must not also have its old address.  What
+ * --add-host says is put over that in the same way.  Pure.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -153,4 +154,64 @@ hosts_merge(const char *extra, const char *host, char *why, size_t whylen)
 		return NULL;
 	*p = '\0';
 	return out;
+}
+
+/* ---- --add-host ---- */
+
+/* Letters that names of hosts have, and the underscore that some have all the same. */
+static bool
+is_host_name(const char *name, size_t len)
+{
+	size_t label = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = name[i];
+
+		label = c == '.' ? 0 : label + 1;
+		if ((c == '.' && (i == 0 || name[i - 1] == '.')) || label > 63 ||
+		    strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", c) == NULL)
+			return false;
+	}
+	return len > 0 && len <= 253 && name[0] != '-' && name[len - 1] != '.';
+}
+
+/* An address with or without the brackets that IPv6 ones may have. */
+static bool
+host_address(const char *text, struct addr *out)
+{
+	char bare[ADDR_STRLEN];
+	size_t len = strlen(text);
+
+	if (text[0] == '[' && len < sizeof(bare) && len > 2 && text[len - 1] == ']') {
+		memcpy(bare, text + 1, len - 2);
+		bare[len - 2] = '\0';
+		return addr_parse(bare, 0, out) && out->family == 6;
+	}
+	return text[0] != '[' && addr_parse(text, 1, out) && out->port == 1;
+}
+
+bool
+hosts_add(char **lines, const char *arg, char *why, size_t whylen)
+{
+	size_t len = strcspn(arg, ":="), had = *lines != NULL ? strlen(*lines) : 0, size;
+	char ip[ADDR_STRLEN], *more;
+	struct addr a;
+
+	if (arg[len] == '\0' || !is_host_name(arg, len)) {
+		snprintf(why, whylen, "no name of a host before the colon (write: NAME:ADDRESS)");
+		return false;
+	}
+	if (!host_address(arg + len + 1, &a)) {
+		snprintf(why, whylen, "not an address behind the name (write: NAME:192.0.2.1 or "
+		    "NAME:2001:db8::1)");
+		return false;
+	}
+	size = had + strlen(addr_ip_str(&a, ip)) + 1 + len + 2;
+	if ((more = realloc(*lines, size)) == NULL) {
+		snprintf(why, whylen, "out of memory");
+		return false;
+	}
+	snprintf(more + had, size - had, "%s %.*s\n", ip, (int)len, arg);
+	*lines = more;
+	return true;
 }

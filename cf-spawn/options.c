@@ -52,6 +52,18 @@ set_dns_mode(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_dns_cache(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, DNS_CACHE_MAX, &((struct conf *)conf)->dns_cache, why);
+}
+
+static bool
+set_add_host(void *conf, const char *arg, char *why)
+{
+	return hosts_add(&((struct conf *)conf)->added_hosts, arg, why, CLI_WHY_LEN);
+}
+
+static bool
 set_status_fd(void *conf, const char *arg, char *why)
 {
 	struct conf *c = conf;
@@ -193,8 +205,12 @@ static const struct cli_option options[] = {
 	  "ask this resolver instead of the system's (repeatable)" },
 	{ 0,   "dns-mode",	"real|synthetic", set_dns_mode,
 	  "synthetic: each name has an address of its own inside (real)" },
+	{ 0,   "dns-cache",	"N",		set_dns_cache,
+	  "keep up to N answers of resolvers for as long as they say" },
 	{ 0,   "hosts-file",	"FILE",		set_hosts_file,
 	  "names of FILE come before those of /etc/hosts" },
+	{ 0,   "add-host",	"NAME:ADDR",	set_add_host,
+	  "NAME has this address in the tree (repeatable; before --hosts-file)" },
 	RULEOPTS_ROWS,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },

@@ -1,9 +1,10 @@
 /*
- * resolv.c - the host's resolv.conf, read once, and the one that the tree sees.
+ * resolv.c - the host's resolv.conf, and the one that the tree sees.
  *
  * The tree's own says one thing of its own, that names are asked at the inside gateway,
  * and keeps the host's search, domain and options lines, so short names go on working.
- * The host's nameservers go to cf-dns, unless -d names others.
+ * The host's nameservers go to cf-dns, unless -d names others, and again whenever the file
+ * has changed (follow.c); the tree's own file stays as it was made.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -69,14 +70,14 @@ line_kept(const char *line)
 }
 
 static void
-nameserver_take(const char *line, struct texts *t)
+nameserver_take(const char *line, struct resolvers *r)
 {
 	char word[ADDR_STRLEN];
 
 	/* resolv.conf(5) has no ports; an address with a zone (fe80::1%eth0) is skipped. */
-	if (t->nresolvers < RESOLVERS_MAX && sscanf(line, "nameserver %63s", word) == 1 &&
-	    addr_parse(word, INSIDE_DNS_PORT, &t->resolvers[t->nresolvers]))
-		t->nresolvers++;
+	if (r->n < RESOLVERS_MAX && sscanf(line, "nameserver %63s", word) == 1 &&
+	    addr_parse(word, INSIDE_DNS_PORT, &r->at[r->n]))
+		r->n++;
 }
 
 bool
@@ -91,7 +92,7 @@ resolv_parse(const char *text, struct texts *t)
 	p = stpcpy(out, "nameserver " INSIDE_GATEWAY4 "\n");
 	for (line = text; *line != '\0'; line = *end == '\0' ? end : end + 1) {
 		end = strchrnul(line, '\n');
-		nameserver_take(line, t);
+		nameserver_take(line, &t->resolvers);
 		if (line_kept(line)) {
 			memcpy(p, line, (size_t)(end - line));
 			p += end - line;
@@ -103,10 +104,54 @@ resolv_parse(const char *text, struct texts *t)
 	return true;
 }
 
+const char *
+resolvers_again(struct resolvers *out)
+{
+	char *text = file_read(RESOLV_CONF);
+	struct texts t = { 0 };
+	bool ok;
+
+	if (text == NULL)
+		return strerror(errno);
+	ok = resolv_parse(text, &t);
+	free(text);
+	free(t.resolv);
+	*out = t.resolvers;
+	return !ok ? "out of memory" : t.resolvers.n == 0 ? "it names no server" : NULL;
+}
+
+/* Put what --hosts-file and then what --add-host says over the host's file. */
+static void
+hosts_read(struct texts *t, const struct conf *conf)
+{
+	char *file = NULL, *host, *merged, why[256];
+
+	if (conf->hosts_file == NULL && conf->added_hosts == NULL) {
+		/* The C library takes one that cannot be read for empty, and so do we. */
+		t->host_hosts = names_wanted(conf) ? file_read(HOSTS_FILE) : NULL;
+		return;
+	}
+	if (conf->hosts_file != NULL && (file = file_read(conf->hosts_file)) == NULL)
+		fatal("cannot read --hosts-file %s", conf->hosts_file);
+	if ((host = file_read(HOSTS_FILE)) == NULL)
+		fatal("cannot read %s, which --hosts-file and --add-host are put over (create an "
+		    "empty one)", HOSTS_FILE);
+	merged = hosts_merge(file != NULL ? file : "", host, why, sizeof(why));
+	if (merged == NULL)
+		fatalx("--hosts-file %s: %s", conf->hosts_file, why);
+	t->hosts = hosts_merge(conf->added_hosts != NULL ? conf->added_hosts : "", merged, why,
+	    sizeof(why));
+	if (t->hosts == NULL)
+		fatalx("--add-host: %s", why);
+	free(file);
+	free(host);
+	free(merged);
+}
+
 void
 texts_read(struct texts *t, const struct conf *conf)
 {
-	char *text = file_read(RESOLV_CONF), *extra, *host, why[256];
+	char *text = file_read(RESOLV_CONF);
 
 	*t = (struct texts){ 0 };
 	if (text == NULL && errno != ENOENT)
@@ -118,21 +163,8 @@ texts_read(struct texts *t, const struct conf *conf)
 		    "resolve names (create an empty one)", RESOLV_CONF);
 	free(text);
 	if (conf->ndns > 0) {
-		memcpy(t->resolvers, conf->dns, sizeof(t->resolvers));
-		t->nresolvers = conf->ndns;
+		memcpy(t->resolvers.at, conf->dns, sizeof(t->resolvers.at));
+		t->resolvers.n = conf->ndns;
 	}
-	if (conf->hosts_file == NULL) {
-		/* The C library takes one that cannot be read for empty, and so do we. */
-		t->host_hosts = names_wanted(conf) ? file_read(HOSTS_FILE) : NULL;
-		return;
-	}
-	if ((extra = file_read(conf->hosts_file)) == NULL)
-		fatal("cannot read --hosts-file %s", conf->hosts_file);
-	if ((host = file_read(HOSTS_FILE)) == NULL)
-		fatal("cannot read %s, which --hosts-file is put over", HOSTS_FILE);
-	t->hosts = hosts_merge(extra, host, why, sizeof(why));
-	if (t->hosts == NULL)
-		fatalx("--hosts-file %s: %s", conf->hosts_file, why);
-	free(extra);
-	free(host);
+	hosts_read(t, conf);
 }

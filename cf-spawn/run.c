@@ -38,6 +38,7 @@
 #define FINISH_LIMIT_MS		40000	/* cf-netstack gives up after 30 s of its own */
 #define REAP_LIMIT_MS		3000	/* an orderly end takes less than one */
 #define BLAME_LIMIT_MS		300	/* helpers that ended because another did come first */
+#define SETTLE_MS		100	/* who writes resolv.conf may take as long */
 #define TERM_GRACE_MS		1000	/* between SIGTERM and SIGKILL for the command */
 
 enum state { STARTING, RUNNING, FINISHING, FINISHED };
@@ -50,6 +51,10 @@ struct run {
 	struct child		 child;
 	struct chan		*control;
 	struct tcp_choice	 tcp;
+	struct control		 told;
+	struct follow		 follow;
+	long			 look_at;	/* ms since began: read resolv.conf again; 0: no need */
+	bool			 looked;	/* it was of no use then */
 	int			 signal_fd;
 	sigset_t		 caller_mask;
 	struct timespec		 began;
@@ -276,7 +281,7 @@ static const struct chan_handler control_handlers[] = {
 };
 
 static void
-control_flush(struct run *r)
+stack_flush(struct run *r)
 {
 	if (chan_flush(r->control) < 0)
 		helper_failed(r);
@@ -290,7 +295,7 @@ tun_pass_on(struct run *r, int tun_fd, unsigned offloads)
 
 	msg_tun_put(&w, &(struct msg_tun){ .mtu = INSIDE_MTU, .offloads = offloads });
 	chan_send(r->control, MSG_TUN, 0, body, sizeof(body), NULL, 0, tun_fd);
-	control_flush(r);
+	stack_flush(r);
 	say_step(r, "the TUN is there");
 	r->have_tun = true;
 	maybe_start_command(r);
@@ -471,6 +476,55 @@ on_control(struct run *r)
 	helper_failed(r);
 }
 
+static bool
+resolvers_equal(const struct resolvers *a, const struct resolvers *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (!addr_equal(&a->at[i], &b->at[i]))
+			return false;
+	return a->n == b->n;
+}
+
+/* The host's resolv.conf is another: its servers are asked from now on. */
+static void
+resolv_conf_take(struct run *r)
+{
+	struct resolvers now;
+	const char *why = resolvers_again(&now);
+	char text[ADDR_STRLEN];
+
+	r->look_at = 0;
+	if (why != NULL && !r->looked) {	/* perhaps it is being written: look once more */
+		r->looked = true;
+		r->look_at = ms_since(&r->began) + 2 * SETTLE_MS;
+		return;
+	}
+	r->looked = false;
+	if (why != NULL) {
+		log_warnx("%s has changed, but %s: names are asked where they were before (mend "
+		    "the file)", RESOLV_CONF, why);
+		return;
+	}
+	if (resolvers_equal(&now, &r->texts.resolvers))
+		return;
+	r->texts.resolvers = now;
+	log_info("%s has changed: names are asked at %s%s", RESOLV_CONF, addr_str(&now.at[0], text),
+	    now.n > 1 ? " and others" : "");
+	control_resolvers(&r->told, &now);
+}
+
+/* How long to wait at most, when no longer than ms (-1: for ever). */
+static int
+wait_ms(const struct run *r, int ms)
+{
+	long left = r->look_at - ms_since(&r->began);
+
+	if (r->look_at == 0)
+		return ms;
+	left = left < 0 ? 0 : left;
+	return ms == -1 || left < ms ? (int)left : ms;
+}
+
 /* One turn: wait for something to happen, at most ms (-1: for ever). */
 static void
 turn(struct run *r, int ms)
@@ -479,9 +533,13 @@ turn(struct run *r, int ms)
 		{ .fd = r->signal_fd, .events = POLLIN },
 		{ .fd = r->child.fd, .events = POLLIN },
 		{ .fd = chan_rfd(r->control), .events = POLLIN },
+		{ .fd = r->follow.fd, .events = POLLIN },
+		{ .fd = control_fd(&r->told, 0), .events = POLLIN },
+		{ .fd = control_fd(&r->told, 1), .events = POLLIN },
 	};
 
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), ms) == -1 && errno != EINTR)
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(r, ms)) == -1 &&
+	    errno != EINTR)
 		fatal("cannot wait");
 	if (fds[1].revents != 0)
 		on_child_report(r);
@@ -489,6 +547,16 @@ turn(struct run *r, int ms)
 		on_signal(r);
 	if (fds[2].revents != 0)
 		on_control(r);
+	if (fds[3].revents != 0 && follow_read(&r->follow)) {
+		r->looked = false;
+		if (r->look_at == 0)
+			r->look_at = ms_since(&r->began) + SETTLE_MS;
+	}
+	if (r->look_at != 0 && ms_since(&r->began) >= r->look_at)
+		resolv_conf_take(r);
+	for (int i = 0; i < CONTROL_CHANNELS; i++)
+		if (fds[4 + i].revents != 0)
+			control_read(&r->told, i);
 }
 
 /*
@@ -522,7 +590,7 @@ finish(struct run *r)
 	msg_finish_put(&w, &(struct msg_finish){ .flags = tree_lives(r) ? 0 : FINISH_EMPTY });
 	chan_send(r->control, MSG_FINISH, 0, body, sizeof(body), NULL, 0, -1);
 	r->state = FINISHING;
-	control_flush(r);
+	stack_flush(r);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (r->state != FINISHED && !r->hurry && ms_since(&start) < FINISH_LIMIT_MS)
 		turn(r, 1000);
@@ -623,8 +691,8 @@ check_only(const struct run *r)
 		printf(" %s", *arg);
 	printf("\nuser: %u, group: %u\nhelpers: %s\n", (unsigned)r->id.uid, (unsigned)r->id.gid,
 	    paths_libexec);
-	for (size_t i = 0; i < r->texts.nresolvers; i++)
-		printf("resolver: %s\n", addr_str(&r->texts.resolvers[i], text));
+	for (size_t i = 0; i < r->texts.resolvers.n; i++)
+		printf("resolver: %s\n", addr_str(&r->texts.resolvers.at[i], text));
 	if (r->conf->hosts_file != NULL)
 		printf("hosts file: %s\n", r->conf->hosts_file);
 	if (r->conf->capture_file != NULL)
@@ -668,6 +736,9 @@ run(struct conf *conf)
 	r.conf = conf;
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
 	identity_find(&r.id, conf);
+	r.follow.fd = -1;
+	if (conf->ndns == 0 && !conf->check_only)
+		follow_start(&r.follow);	/* before it is read, so no change is missed */
 	texts_read(&r.texts, conf);
 	policy_make(conf);
 	helpers_find_programs(conf);
@@ -689,7 +760,8 @@ run(struct conf *conf)
 	chan_handlers(r.control, control_handlers);
 	chan_on_hello(r.control, on_hello);
 	chan_hello(r.control, MSG_CAP_FD);
-	control_flush(&r);
+	stack_flush(&r);
+	control_open(&r.told, r.helpers.told_fd);
 
 	while (!r.command_ended || (conf->wait_tree && !r.hurry && tree_lives(&r)))
 		turn(&r, -1);

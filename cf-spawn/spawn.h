@@ -25,6 +25,9 @@
 #define STATUS_NOT_FOUND	127
 
 #define RESOLVERS_MAX		16
+#define DNS_CACHE_MAX		65536	/* cf-dns's own limit */
+
+struct chan;
 
 /* --tcp-path: who ends the tree's TCP. */
 enum tcp_path { TCP_PATH_AUTO, TCP_PATH_KERNEL, TCP_PATH_TUN };
@@ -39,7 +42,9 @@ struct conf {
 	char		**command;	/* argv of the command */
 	struct addr	 dns[RESOLVERS_MAX];	/* -d */
 	size_t		 ndns;
+	long		 dns_cache;	/* answers; 0: none are kept */
 	const char	*hosts_file;
+	char		*added_hosts;	/* of --add-host, as lines of a hosts file; or NULL */
 	const char	*capture_file;
 	int		 capture_fd;	/* opened by run.c; -1: none */
 	const char	*user;
@@ -104,19 +109,30 @@ const char	*idmap_write(pid_t pid, bool privileged);
 #define RESOLV_CONF	"/etc/resolv.conf"
 #define HOSTS_FILE	"/etc/hosts"
 
+struct resolvers {
+	struct addr	 at[RESOLVERS_MAX];
+	size_t		 n;
+};
+
 struct texts {
 	char		*resolv;	/* the tree's resolv.conf; NULL: the host has none */
 	char		*hosts;		/* the tree's hosts file; NULL: the host's stays */
 	char		*host_hosts;	/* that of the host, where it stays and is of interest */
-	struct addr	 resolvers[RESOLVERS_MAX];	/* of the host, or -d */
-	size_t		 nresolvers;
+	struct resolvers resolvers;	/* of the host, or -d */
 };
 
 /* Reads both; ends the process where a file that was named cannot be used. */
 void	texts_read(struct texts *, const struct conf *);
+/* The host's resolvers as its file names them by now; NULL, or why it is of no use. */
+const char *resolvers_again(struct resolvers *);
 /* Pure parts.  resolv_parse returns false when memory is out. */
 bool	resolv_parse(const char *text, struct texts *);
 char	*hosts_merge(const char *extra, const char *host, char *why, size_t whylen);
+/*
+ * "NAME:ADDR" as one more line of a hosts file, put behind those in *lines (NULL: none yet).
+ * False and a reason in why where it is not that.
+ */
+bool	hosts_add(char **lines, const char *arg, char *why, size_t whylen);
 
 /* ---- policy.c: the rules of the run ---- */
 
@@ -137,6 +153,42 @@ unsigned long long	policy_violations(const struct conf *);
 bool	names_wanted(const struct conf *);
 /* The tree's hosts file for it; -1: there is none. */
 int	names_hosts_fd(const struct texts *);
+/* ---- follow.c: when the host's resolv.conf may have changed ---- */
+
+#define FOLLOW_MAX	10		/* links on the way, and the file */
+
+struct follow {
+	int		 fd;		/* -1: nothing is followed */
+	size_t		 n;
+	struct watched {
+		int	 wd;
+		char	 name[256];	/* in its directory; "": the file itself */
+		char	 path[4096];
+	} at[FOLLOW_MAX];
+};
+
+/* Warns where it cannot be done. */
+void	follow_start(struct follow *);
+/* Read what there is; true: the file is to be read again. */
+bool	follow_read(struct follow *);
+
+/* ---- control.c: what the helpers are told while the run goes on ---- */
+
+enum { CONTROL_DIALLER, CONTROL_DNS, CONTROL_CHANNELS };
+
+struct control {
+	struct chan	*chan[CONTROL_CHANNELS];	/* NULL: it has ended */
+	enum { CONTROL_IDLE, CONTROL_AT_DIALLER, CONTROL_AT_DNS } state;
+	struct resolvers telling, wanted;
+	bool		 waiting;	/* `wanted` is to be told next */
+};
+
+void	control_open(struct control *, const int fd[CONTROL_CHANNELS]);
+void	control_resolvers(struct control *, const struct resolvers *);
+void	control_flush(struct control *);
+/* To be polled for reading; -1: nothing more comes.  Then control_read. */
+int	control_fd(const struct control *, int which);
+void	control_read(struct control *, int which);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
 int	mounts_make(const struct texts *, const char **what);
@@ -207,6 +259,7 @@ struct helper {
 struct helpers {
 	struct helper	 helper[HELPER_KINDS];
 	int		 control_fd;	/* cf-netstack's channel */
+	int		 told_fd[CONTROL_CHANNELS];	/* channels of control.c */
 	int		 facts_fd;	/* what cf-doctor summary cannot know; -1: no summary */
 };
 

@@ -285,6 +285,28 @@ msg_resolved_get(struct rd *r, struct msg_resolved *m)
 }
 
 void
+msg_list_put(struct wr *w, const struct addr *a, size_t n)
+{
+	wr_le32(w, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		msg_addr_put(w, &a[i]);
+}
+
+bool
+msg_list_get(struct rd *r, struct addr *a, size_t max, size_t *n)
+{
+	uint32_t count = rd_le32(r);
+
+	if (r->bad || count > max)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (!msg_addr_get(r, &a[i]) || a[i].family == 0)
+			return false;
+	*n = count;
+	return !r->bad && rd_left(r) == 0;
+}
+
+void
 msg_tun_put(struct wr *w, const struct msg_tun *m)
 {
 	wr_le32(w, m->mtu);

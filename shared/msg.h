@@ -67,6 +67,7 @@ enum role {
 #define MSG_RESOLVE_LEN		4
 #define MSG_RESOLVED_LEN	4
 #define MSG_ADDR_LEN		20	/* an address, in a body and in a list of them */
+#define MSG_ADDRS_TAIL		(MSG_ADDRS_MAX * MSG_ADDR_LEN)
 #define MSG_TUN_LEN		8
 #define MSG_FINISH_LEN		4
 #define MSG_LISTEN_LEN		4
@@ -89,13 +90,15 @@ enum role {
 	M(LIMIT,    42, R_STACK,            R_PROXY,            MSG_LIMIT_LEN,     0,              0) \
 	M(NAME,     48, R_DNS,              R_PROXY,            MSG_NAME_LEN,      MSG_NAME_MAX,   0) \
 	M(RESOLVE,  49, R_PROXY,            R_DNS,              MSG_RESOLVE_LEN,   MSG_NAME_MAX,   0) \
-	M(RESOLVED, 50, R_DNS,              R_PROXY,            MSG_RESOLVED_LEN,  MSG_ADDRS_MAX * MSG_ADDR_LEN, 0) \
+	M(RESOLVED, 50, R_DNS,              R_PROXY,            MSG_RESOLVED_LEN,  MSG_ADDRS_TAIL, 0) \
 	M(INTERFACE,64, R_STACK,            R_CAPTURE,          MSG_INTERFACE_LEN, MSG_TEXT_MAX,   0) \
 	M(PACKET,   65, R_STACK,            R_CAPTURE,          MSG_PACKET_LEN,    MSG_PACKET_MAX, 0) \
 	M(TUN,      80, R_SPAWN,            R_STACK,            MSG_TUN_LEN,       0,              1) \
 	M(FINISH,   81, R_SPAWN,            R_STACK,            MSG_FINISH_LEN,    0,              0) \
 	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0) \
-	M(LISTEN,   83, R_SPAWN,            R_STACK,            MSG_LISTEN_LEN,    0,              1)
+	M(LISTEN,   83, R_SPAWN,            R_STACK,            MSG_LISTEN_LEN,    0,              1) \
+	M(RESOLVERS,85, R_SPAWN,            R_DNS|R_DIAL,       4,                 MSG_ADDRS_TAIL, 0) \
+	M(TAKEN,    86, R_DNS|R_DIAL,       R_SPAWN,            4,                 0,              0)
 
 #define MSG_ENUM(name, no, from, to, body, tail, fds)	MSG_##name = (no),
 enum msg_type { MSG_TABLE(MSG_ENUM) };
@@ -282,5 +285,12 @@ MSG_BODY(packet);
 /* One address of a list; false when its family does not exist. */
 void	msg_addr_put(struct wr *, const struct addr *);
 bool	msg_addr_get(struct rd *, struct addr *);
+/*
+ * A body that is a list: u32 count, then so many addresses, at most MSG_ADDRS_MAX.  get is false
+ * where they are more than max, not all of a family that exists, or not all there is.
+ */
+#define MSG_LIST_MAX	(4 + MSG_ADDRS_TAIL)
+void	msg_list_put(struct wr *, const struct addr *, size_t n);
+bool	msg_list_get(struct rd *, struct addr *, size_t max, size_t *n);
 
 #endif

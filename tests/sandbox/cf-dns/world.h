@@ -77,6 +77,9 @@ struct answer {
 struct world {
 	pid_t		pid;
 	struct chan	*stack, *dial;
+	struct chan	*spawn;		/* --control-fd, where the test has it */
+	bool		 controlled;
+	unsigned	 ntaken;
 	uint32_t	caps;		/* what the dialler offers */
 	bool		hold_hello;	/* the dialler says nothing */
 	bool		refuse;
@@ -458,6 +461,17 @@ on_answer(struct chan *c, const struct frame *f, int fd)
 	memcpy(w->last->msg, f->body, f->len);
 }
 
+static void
+on_taken(struct chan *c, const struct frame *f, int fd)
+{
+	struct rd r = rd_over(f->body, f->len);
+
+	(void)fd;
+	ck_assert_uint_eq(rd_le32(&r), MSG_RESOLVERS);
+	((struct world *)chan_arg(c))->ntaken++;
+}
+
+static const struct chan_handler spawn_handlers[] = { { MSG_TAKEN, on_taken }, { 0, NULL } };
 static const struct chan_handler stack_handlers[] = { { MSG_ANSWER, on_answer }, { 0, NULL } };
 static const struct chan_handler dial_handlers[] = {
 	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_DATA, on_data },
@@ -488,18 +502,22 @@ program(void)
 
 /* Run cf-dns on these descriptors; args after the usual ones. */
 static pid_t
-run(int stack, int dial, int log, int err, const char *const *args)
+run(int stack, int dial, int log, int err, int control, const char *const *args)
 {
 	const char *argv[32] = { "cf-dns", "--dial-fd", "10", "--log-fd", "11" };
 	size_t n = 5;
 	pid_t pid;
 
+	if (control != -1)
+		argv[n++] = "--control-fd", argv[n++] = "12";
 	for (; args != NULL && *args != NULL; args++)
 		argv[n++] = *args;
 	argv[n] = NULL;
 	if ((pid = fork()) == 0) {
 		dup2(stack, 0), dup2(stack, 1), dup2(err, 2);
 		dup2(dial, 10), dup2(log, 11);
+		if (control != -1)
+			dup2(control, 12);
 		execv(program(), (char *const *)argv);
 		_exit(99);
 	}
@@ -524,7 +542,7 @@ world_new(void)
 static void
 world_start(struct world *w, const char *const *args)
 {
-	int stack[2], dial[2], err[2], log[2];
+	int stack[2], dial[2], err[2], log[2], control[2] = { -1, -1 };
 	char one[ADDR_STRLEN], two[ADDR_STRLEN];
 	const char *usual[] = { "--resolver", addr_str(&w->fakes[0].addr, one),
 	    "--resolver", addr_str(&w->fakes[1].addr, two), NULL };
@@ -533,8 +551,16 @@ world_start(struct world *w, const char *const *args)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, dial), 0);
 	ck_assert_int_eq(pipe2(err, O_CLOEXEC | O_NONBLOCK), 0);
 	ck_assert_int_eq(pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
-	w->pid = run(stack[1], dial[1], log[1], err[1], args != NULL ? args : usual);
+	if (w->controlled)
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control), 0);
+	w->pid = run(stack[1], dial[1], log[1], err[1], control[1], args != NULL ? args : usual);
 	close(stack[1]), close(dial[1]), close(err[1]), close(log[1]);
+	if (w->controlled) {
+		close(control[1]);
+		w->spawn = chan_new(control[0], control[0], R_SPAWN, R_DNS, w);
+		chan_handlers(w->spawn, spawn_handlers);
+		chan_hello(w->spawn, 0);
+	}
 	w->err = err[0];
 	w->log = log[0];
 	w->stack = chan_new(stack[0], stack[0], R_STACK, R_DNS, w);
@@ -556,6 +582,13 @@ world_turn(struct world *w, int timeout)
 
 	chan_flush(w->stack);
 	chan_flush(w->dial);
+	if (w->spawn != NULL) {
+		struct pollfd told = { .fd = chan_rfd(w->spawn), .events = POLLIN };
+
+		chan_flush(w->spawn);
+		if (poll(&told, 1, 0) == 1)
+			chan_read(w->spawn);
+	}
 #define POLL(descriptor, thing) \
 	(p[n] = (struct pollfd){ .fd = (descriptor), .events = POLLIN }, what[n++] = (thing))
 	POLL(w->stack_end == 1 ? chan_rfd(w->stack) : -1, NULL);

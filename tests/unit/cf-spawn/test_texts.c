@@ -63,6 +63,47 @@ START_TEST(a_very_long_line_is_refused_and_not_copied_whole)
 END_TEST
 
 static const struct {
+	const char	*arg;
+	const char	*line;		/* NULL: refused */
+} added[] = {
+	{ "a:192.0.2.1", "192.0.2.1 a\n" },
+	{ "a.b-c.example:2001:db8::1", "2001:db8::1 a.b-c.example\n" },
+	{ "a:[2001:db8::1]", "2001:db8::1 a\n" },
+	{ "_a=192.0.2.1", "192.0.2.1 _a\n" },
+	{ "a", NULL }, { "a:", NULL }, { ":192.0.2.1", NULL }, { "a:b", NULL }, { "", NULL },
+	{ "a:192.0.2.1:80", NULL }, { "a:[2001:db8::1]:80", NULL }, { "a:[192.0.2.1]", NULL },
+	{ "a:[2001:db8::1", NULL }, { "a:[]", NULL }, { "a b:192.0.2.1", NULL },
+	{ "a#:192.0.2.1", NULL }, { "a\n10.0.0.1 b:192.0.2.1", NULL }, { "a..b:192.0.2.1", NULL },
+	{ "a.:192.0.2.1", NULL }, { "-a:192.0.2.1", NULL }, { "a:fe80::1%eth0", NULL },
+};
+
+START_TEST(a_host_that_is_added_is_a_line_or_refused)
+{
+	char *lines = NULL, why[128] = "";
+
+	ck_assert_int_eq(hosts_add(&lines, added[_i].arg, why, sizeof(why)), added[_i].line != NULL);
+	if (added[_i].line != NULL)
+		ck_assert_str_eq(lines, added[_i].line);
+	else
+		ck_assert(lines == NULL && why[0] != '\0');
+	free(lines);
+}
+END_TEST
+
+START_TEST(hosts_that_are_added_add_up)
+{
+	char *lines = NULL, why[128];
+
+	ck_assert(hosts_add(&lines, "a:192.0.2.1", why, sizeof(why)));
+	ck_assert(hosts_add(&lines, "a:2001:db8::1", why, sizeof(why)));
+	ck_assert(!hosts_add(&lines, "b:nonsense", why, sizeof(why)));
+	ck_assert(hosts_add(&lines, "b:192.0.2.2", why, sizeof(why)));
+	ck_assert_str_eq(lines, "192.0.2.1 a\n2001:db8::1 a\n192.0.2.2 b\n");
+	free(lines);
+}
+END_TEST
+
+static const struct {
 	const char	*text;
 	const char	*out;
 	size_t		 n;
@@ -88,9 +129,9 @@ START_TEST(resolv_conf_keeps_what_is_the_hosts)
 
 	ck_assert(resolv_parse(resolvs[_i].text, &t));
 	ck_assert_str_eq(t.resolv, resolvs[_i].out);
-	ck_assert_uint_eq(t.nresolvers, resolvs[_i].n);
+	ck_assert_uint_eq(t.resolvers.n, resolvs[_i].n);
 	if (resolvs[_i].first != NULL)
-		ck_assert_str_eq(addr_str(&t.resolvers[0], text), resolvs[_i].first);
+		ck_assert_str_eq(addr_str(&t.resolvers.at[0], text), resolvs[_i].first);
 	free(t.resolv);
 }
 END_TEST
@@ -103,7 +144,7 @@ START_TEST(more_resolvers_than_there_is_room_for_are_left_out)
 	for (int i = 0; i < 64; i++)
 		strcat(text, "nameserver 192.0.2.1\n");
 	ck_assert(resolv_parse(text, &t));
-	ck_assert_uint_eq(t.nresolvers, RESOLVERS_MAX);
+	ck_assert_uint_eq(t.resolvers.n, RESOLVERS_MAX);
 	free(t.resolv);
 }
 END_TEST
@@ -118,6 +159,9 @@ main(void)
 
 	tcase_add_loop_test(tc, hosts_are_merged_or_refused_with_the_line, 0,
 	    sizeof(merges) / sizeof(merges[0]));
+	tcase_add_loop_test(tc, a_host_that_is_added_is_a_line_or_refused, 0,
+	    sizeof(added) / sizeof(added[0]));
+	tcase_add_test(tc, hosts_that_are_added_add_up);
 	tcase_add_test(tc, a_very_long_line_is_refused_and_not_copied_whole);
 	tcase_add_loop_test(tc, resolv_conf_keeps_what_is_the_hosts, 0,
 	    sizeof(resolvs) / sizeof(resolvs[0]));

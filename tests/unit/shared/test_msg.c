@@ -251,6 +251,40 @@ START_TEST(values_that_do_not_exist_are_refused)
 }
 END_TEST
 
+START_TEST(a_list_of_addresses_survives_the_wire_whole_or_not_at_all)
+{
+	const struct addr in[] = { V4(53), V6(53), V4(5353) };
+	struct addr out[3];
+	struct wr w = wr_over(bytes, sizeof(bytes));
+	struct rd r;
+	size_t n = 99, len;
+
+	msg_list_put(&w, in, 3);
+	len = (size_t)(w.p - bytes);
+	ck_assert_uint_eq(len, 4 + 3 * MSG_ADDR_LEN);
+	r = rd_over(bytes, len);
+	ck_assert(msg_list_get(&r, out, 3, &n));
+	ck_assert_uint_eq(n, 3);
+	for (int i = 0; i < 3; i++)
+		ck_assert(addr_equal(&in[i], &out[i]));
+	r = rd_over(bytes, len);
+	ck_assert(!msg_list_get(&r, out, 2, &n));		/* no room */
+	for (size_t cut = 0; cut < len; cut++) {
+		r = rd_over(bytes, cut);
+		ck_assert(!msg_list_get(&r, out, 3, &n));
+	}
+	r = rd_over(bytes, len + 1);
+	ck_assert(!msg_list_get(&r, out, 3, &n));
+	bytes[4] = 0;						/* no family */
+	r = rd_over(bytes, len);
+	ck_assert(!msg_list_get(&r, out, 3, &n));
+	w = wr_over(bytes, sizeof(bytes));
+	msg_list_put(&w, NULL, 0);
+	r = rd_over(bytes, 4);
+	ck_assert(msg_list_get(&r, out, 3, &n) && n == 0);
+}
+END_TEST
+
 /* df has two values; others would be the same flow under another name. */
 START_TEST(open_is_one_byte_string_per_meaning)
 {
@@ -332,6 +366,7 @@ main(void)
 	tcase_add_loop_test(tc, row_has_a_name_and_number_of_its_own, 0, rows);
 	tcase_add_test(tc, numbers_without_a_row_are_unknown);
 	tcase_add_test(tc, roles_have_names);
+	tcase_add_test(tc, a_list_of_addresses_survives_the_wire_whole_or_not_at_all);
 	tcase_add_test(tc, bodies_survive_the_wire);
 	tcase_add_test(tc, values_that_do_not_exist_are_refused);
 	tcase_add_test(tc, open_is_one_byte_string_per_meaning);
