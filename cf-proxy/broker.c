@@ -36,6 +36,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -176,14 +177,15 @@ flow_new(struct broker *b, uint64_t id, const struct msg_open *o)
 		return NULL;
 	if (b->names != NULL)
 		n = names_hold(b->names, &o->dst, held, NAMES_A_FLOW);
-	fl = malloc(sizeof(*fl) + n * sizeof(held[0]));
+	fl = malloc(offsetof(struct flow, names[n]));
 	if (fl == NULL || !idmap_put(&b->by_id, id, fl)) {
 		names_let_go(b, held, n);
 		free(fl);
 		return NULL;
 	}
 	*fl = (struct flow){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
-	memcpy(fl->names, held, n * sizeof(held[0]));
+	for (size_t i = 0; i < n; i++)
+		fl->names[i] = held[i];
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
 	b->n_opening++;
 	return fl;

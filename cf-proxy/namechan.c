@@ -11,7 +11,6 @@
  */
 #include "namechan.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "chan_uv.h"
@@ -106,10 +105,8 @@ struct namechan *
 namechan_open(uv_loop_t *loop, int fd, struct names *names, void *arg, namechan_resolved resolved,
     namechan_failed failed)
 {
-	struct namechan *nc = calloc(1, sizeof(*nc));
+	static struct namechan only, *nc = &only;
 
-	if (nc == NULL)
-		fatal("cannot start");
 	*nc = (struct namechan){ .loop = loop, .names = names, .arg = arg, .on_resolved = resolved,
 	    .on_failed = failed };
 	nc->chan = chan_new(fd, fd, R_PROXY, R_DNS, nc);

@@ -17,7 +17,7 @@ typedef void	(*namechan_resolved)(void *arg, uint64_t question, const struct add
 /* It sent garbage; it is not used any more. */
 typedef void	(*namechan_failed)(void *arg);
 
-/* Fills `names`.  Ends the process where it cannot.  Before the seal. */
+/* The one of this process.  Fills `names`.  Ends the process where it cannot.  Before the seal. */
 struct namechan	*namechan_open(uv_loop_t *, int fd, struct names *, void *arg, namechan_resolved,
 		    namechan_failed);
 /* After the seal: cf-dns waits for it. */

@@ -172,29 +172,30 @@ forget(struct names *n, struct name_at *name)
 	}
 }
 
-static bool
-forget_one(struct names *n)
+/* Who has to go for another one; NULL: all are held, or pins. */
+static struct name_at *
+next_to_go(struct names *n)
 {
-	struct name_at *name, *oldest = TAILQ_FIRST(&n->by_age);
-	size_t looked = 0;
+	struct name_at *name = TAILQ_FIRST(&n->by_age);
 
-	TAILQ_FOREACH(name, &n->by_age, age)
-		if (is_over(n, name) || ++looked == LOOK_AT)
-			break;
-	if (name == NULL || !is_over(n, name))
-		name = oldest;
-	if (name != NULL)
-		forget(n, name);
-	return name != NULL;
+	/* The analyser does not see TAILQ_REMOVE() take the first one away. */
+	for (size_t i = 0; i < LOOK_AT && name != NULL; i++, name = TAILQ_NEXT(name, age))
+		if (is_over(n, name))	/* NOLINT(clang-analyzer-unix.Malloc) */
+			return name;
+	return TAILQ_FIRST(&n->by_age);
 }
 
 /* Room for one more name of so many bytes, at an address that may be new as well. */
 static bool
 room_make(struct names *n, size_t size)
 {
-	while (n->count >= NAMES_MAX || n->bytes + size + sizeof(struct at) > NAMES_BYTES)
-		if (!forget_one(n))
+	struct name_at *name;
+
+	while (n->count >= NAMES_MAX || n->bytes + size + sizeof(struct at) > NAMES_BYTES) {
+		if ((name = next_to_go(n)) == NULL)
 			return false;
+		forget(n, name);
+	}
 	return true;
 }
 

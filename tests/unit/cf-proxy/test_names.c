@@ -146,7 +146,7 @@ START_TEST(no_more_names_are_told_and_held_than_asked_for)
 	struct addr a = at("192.0.2.1");
 
 	for (int i = 0; i < 20; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "n%d.test", i);
 		ck_assert(add("192.0.2.1", name, 2000));
@@ -250,7 +250,7 @@ START_TEST(table_that_is_held_takes_no_more)
 {
 	struct name_at *held[NAMES_AT];
 	struct addr a = at("192.0.2.1");
-	char name[16];
+	char name[32];
 
 	for (int i = 0; i < NAMES_AT; i++) {
 		snprintf(name, sizeof(name), "n%d.test", i);
