@@ -597,6 +597,93 @@ START_TEST(dns_client_reaches_name_servers_only)
 }
 END_TEST
 
+/* ---- resolvers that cf-spawn tells of ---- */
+
+static unsigned	taken;
+
+static void
+on_taken(struct chan *c, const struct frame *f, int fd)
+{
+	struct rd r = rd_over(f->body, f->len);
+
+	(void)c, (void)fd;
+	ck_assert_uint_eq(rd_le32(&r), MSG_RESOLVERS);
+	taken++;
+}
+
+static void
+resolver_is(struct chan *spawn, struct talk *t, const char *ip)
+{
+	static const struct chan_handler handlers[] = { { MSG_TAKEN, on_taken }, { 0 } };
+	struct addr a = address(ip, 5353);
+	uint8_t body[MSG_LIST_MAX];
+	struct wr w = wr_over(body, sizeof(body));
+	unsigned before = taken;
+
+	chan_handlers(spawn, handlers);
+	msg_list_put(&w, &a, 1);
+	chan_send(spawn, MSG_RESOLVERS, 0, body, (size_t)(w.p - body), NULL, 0, -1);
+	ck_assert_int_eq(chan_flush(spawn), 0);
+	while (taken == before) {
+		struct pollfd p = { .fd = chan_rfd(spawn), .events = POLLIN };
+
+		ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
+		ck_assert_int_eq(chan_read(spawn), 1);
+	}
+	talk_turn(t, 0);
+}
+
+static bool
+may_ask(struct talk *dns, uint64_t id, const char *ip)
+{
+	struct addr dst = address(ip, 5353);
+
+	open_wait(dns, id, IPPROTO_UDP, &dst);
+	return !dns->flow[id].refused || dns->flow[id].no.why != REFUSED_POLICY;
+}
+
+START_TEST(resolvers_of_cf_spawn_are_reached_and_those_before_still)
+{
+	struct talk *t = calloc(1, sizeof(*t)), *dns = calloc(1, sizeof(*dns));
+	char dns_fd[16], control_fd[16];
+	const char *args[] = { "--dns-fd", dns_fd, "--control-fd", control_fd, "--resolver",
+	    "127.0.0.1:5353", NULL };
+	struct chan *spawn;
+	int pair[2], control[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, control), 0);
+	fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+	fcntl(control[1], F_SETFD, FD_CLOEXEC);
+	snprintf(dns_fd, sizeof(dns_fd), "%d", pair[0]);
+	snprintf(control_fd, sizeof(control_fd), "%d", control[0]);
+	helper_start(&t->h, OVER_SOCKET, args);
+	close(pair[0]);
+	close(control[0]);
+	spawn = chan_new(control[1], control[1], R_SPAWN, R_DIAL, NULL);
+	chan_hello(spawn, 0);
+	talk_hello(dns, pair[1], pair[1], R_DNS, R_DIAL);
+	talk_hello(t, t->h.rfd, t->h.wfd, R_PROXY, R_DIAL);
+	WAIT(t, chan_peer(t->chan) != 0);
+	WAIT(dns, chan_peer(dns->chan) != 0);
+	ck_assert(may_ask(dns, 1, "127.0.0.1"));
+	ck_assert(!may_ask(dns, 2, "127.0.0.2"));
+	resolver_is(spawn, t, "127.0.0.2");
+	ck_assert(may_ask(dns, 3, "127.0.0.2"));
+	ck_assert(may_ask(dns, 4, "127.0.0.1"));
+	resolver_is(spawn, t, "127.0.0.3");
+	ck_assert(may_ask(dns, 5, "127.0.0.3"));
+	ck_assert(may_ask(dns, 6, "127.0.0.2"));
+	ck_assert(!may_ask(dns, 7, "127.0.0.1"));
+	/* It is for cf-dns alone, and the end of cf-spawn's channel ends nothing. */
+	ck_assert(!may_ask(t, 1, "127.0.0.3"));
+	chan_free(spawn);
+	ck_assert(may_ask(dns, 8, "127.0.0.3"));
+	chan_free(dns->chan);
+	talk_end(t);
+}
+END_TEST
+
 /* ---- the dialler's own look at the rules ---- */
 
 static const struct {
@@ -678,6 +765,7 @@ main(void)
 	tcase_add_test(tc, destination_that_does_not_read_holds_its_flow_only);
 	tcase_add_loop_test(tc, breach_of_the_rules_is_garbage, 0, (int)COUNT(breaches));
 	tcase_add_loop_test(tc, dns_client_reaches_name_servers_only, 0, (int)COUNT(dns_opens));
+	tcase_add_test(tc, resolvers_of_cf_spawn_are_reached_and_those_before_still);
 	tcase_add_loop_test(tc, dialler_looks_at_the_rules_by_itself, 0, (int)COUNT(second_looks));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
