@@ -6,8 +6,9 @@
  *                        │  └ learn.c, alias.c ══ NAME, RESOLVE ══ cf-proxy, policy stage
  *                        └ note.c        └ synth.c (pure)
  *
- * query.c owns a query from its QUERY frame to its ANSWER frame.  resolve.c asks c-ares
- * which resolver is to be asked, when again, and whom next.  upstream.c knows what a query
+ * query.c owns a query from its QUERY frame to its ANSWER frame.  kept.c gives it an answer from
+ * the cache (cache.c, pure).  resolve.c asks c-ares which resolver is to be asked, when again, and
+ * whom next, in the order of servers.c (pure); control.c takes another list of them.  upstream.c knows what a query
  * has asked of whom and from which port, and which answer is whose; flow.c has the sockets.
  * learn.c tells cf-proxy which name gave which address; alias.c answers with made-up ones.
  * filter.c says which names may be asked for, answer.c what of an answer goes back.
