@@ -1,6 +1,7 @@
 #!/bin/bash
 # kill.sh - SIGKILL of any of our processes at any moment leaves nothing on the host, and never
 # an open network.
+# alone: it looks at what is left on the host.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 in_world "$@"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # startup.sh - how long "cf-spawn -- true" takes; a report, nothing passes or fails by time.
+# alone: what it says is how long things take.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 in_world "$@"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # wire.sh - the delaying, losing link of the tests keeps its promises, and what goes through it
 # and cf-spawn arrives whole.
+# alone: delays of packets are measured.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
 in_world "$@"
