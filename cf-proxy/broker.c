@@ -17,17 +17,15 @@
  * descriptors cannot be passed, DATA, WINDOW, EOF and RESET of open flows go through
  * unread and unchanged; the two ends keep the credit.
  *
- * What must stay true: a flow is in the table from its OPEN until REFUSED or CLOSE; no
- * socket is made here and no descriptor kept; a descriptor goes on to its flow or is closed.
- * The kernel drops descriptors that come where no number is free, and which flows lost theirs
- * cannot be told.  So no more are asked for than there is room: fds_max.
- * If the dialler goes first the run has lost its network: we end, which ends the run.
+ * What must stay true: no socket is made here and no descriptor kept; a descriptor goes on to
+ * its flow or is closed.  If the dialler goes first the run has lost its network: we end,
+ * which ends the run.
  *
  * Names: cf-dns has written which name gave an address before the tree learned it, and all that it
- * has written is read before an OPEN is judged.  A flow holds the names that it went by.
- * With --synthetic an address may stand for a name: cf-dns is asked for its real ones, and
- * each is judged and tried in its turn, until one opens.  Where nobody has the address, nobody
- * is there.
+ * has written is read before an OPEN is judged.
+ *
+ * Elsewhere: the table of flows and what is recorded of them (asked.c); with --synthetic, addresses
+ * that stand for a name (alias.c); the judgement itself (judge.c).
  *
  * HELLO: cf-netstack's comes first and says if it can take descriptors; ours to the dialler
  * asks for no more than that; when the dialler's has come, ours to cf-netstack promises
@@ -36,200 +34,28 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "chan_uv.h"
+#include "broker.h"
 #include "denial.h"
 #include "event.h"
-#include "idmap.h"
 #include "log.h"
-#include "namechan.h"
 #include "pins.h"
-#include "proxy.h"
 #include "synthetic.h"
 
-#define FLOWS_MAX	65536		/* about 10 MiB of table */
-#define LATE_MAX	64
 #define BACKLOG_HIGH	32768		/* then its writer waits: some 900 OPENED */
 #define BACKLOG_LOW	8192
 #define DRAIN_MS	5000
 #define HOSTS_MAX	(4 << 20)	/* bytes */
 #define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
 
-#define ALIAS_ADDRS	8		/* real addresses that are tried */
-
-/* The name that a flow's address stood for, and where it may be. */
-struct alias {
-	const char	*name;
-	bool		 resolved;
-	size_t		 n, next;	/* addresses, and which is to be tried next */
-	size_t		 tried;		/* how many the dialler was asked for */
-	struct addr	 addrs[ALIAS_ADDRS];
-};
-
-struct flow {
-	TAILQ_ENTRY(flow) all;
-	uint64_t	 id;
-	uint64_t	 since;		/* ms, when it was asked for */
-	bool		 opened;
-	struct msg_open	 open;		/* dst: the address that is tried */
-	struct alias	*alias;		/* NULL: the tree named the address itself */
-	size_t		 n_names;
-	struct name_at	*names[];	/* held */
-};
-TAILQ_HEAD(flow_list, flow);
-
-struct late_close {
-	uint64_t	 flow;
-	uint8_t		 body[MSG_CLOSE_LEN];
-};
-
-struct broker {
-	uv_loop_t	 loop;
-	uv_timer_t	 drain;
-	struct judge	*judge;
-	struct names	*names;		/* NULL: nobody wants to know them */
-	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
-	bool		 synthetic;
-	struct chan	*client, *dialler;
-	struct chan_uv	*client_uv, *dialler_uv;
-	bool		 client_paused, dialler_paused;
-	bool		 passes_fds;
-	bool		 ending;
-	int		 status;
-
-	struct idmap	 by_id;
-	struct flow_list flows;		/* oldest first */
-	uint64_t	 last_id;
-	size_t		 n_opening;	/* flows that the dialler has not answered for */
-	size_t		 fds_max;	/* descriptors to come or to go on */
-	/*
-	 * The dialler has nothing to do for the CLOSE of a flow whose descriptor it has given
-	 * away, so it is not woken for it: such CLOSEs wait for the next OPEN.
-	 */
-	struct late_close late[LATE_MAX];
-	size_t		 n_late;
-};
-
-static const struct msg_refused	refused_by_policy = { .why = REFUSED_POLICY, .err = EACCES };
-static const struct msg_refused	unreachable = { .why = REFUSED_ERRNO, .err = EHOSTUNREACH };
-static const struct msg_refused	refused_by_limit = { .why = REFUSED_LIMIT, .err = EMFILE };
-
 const struct sandbox_row *const broker_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan, NULL
 };
-
-/* ---- names ---- */
-
-static struct record_names
-flow_names(const struct flow *fl)
-{
-	struct record_names out = { .n = 0 };
-
-	if (fl->alias != NULL)
-		out.name[out.n++] = fl->alias->name;
-	else
-		while (out.n < fl->n_names) {
-			out.name[out.n] = names_text(fl->names[out.n]);
-			out.n++;
-		}
-	return out;
-}
-
-/* Of an address that no flow goes to yet, by all that cf-dns has said. */
-static struct record_names
-addr_names(struct broker *b, const struct addr *a)
-{
-	struct record_names out = { .n = 0 };
-
-	if (b->names == NULL)
-		return out;
-	names_clock(b->names, uv_now(&b->loop));
-	if (b->namechan != NULL)
-		namechan_drain(b->namechan);
-	out.n = names_of(b->names, a, out.name, NAMES_A_FLOW);
-	return out;
-}
-
-/* ---- flows ---- */
-
-static void
-names_let_go(struct broker *b, struct name_at *const *held, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		names_release(b->names, held[i]);
-}
-
-static struct flow *
-flow_new(struct broker *b, uint64_t id, const struct msg_open *o)
-{
-	struct name_at *held[NAMES_A_FLOW];
-	struct flow *fl;
-	size_t n = 0;
-
-	if (b->by_id.n >= FLOWS_MAX)
-		return NULL;
-	if (b->names != NULL)
-		n = names_hold(b->names, &o->dst, held, NAMES_A_FLOW);
-	fl = malloc(offsetof(struct flow, names[n]));
-	if (fl == NULL || !idmap_put(&b->by_id, id, fl)) {
-		names_let_go(b, held, n);
-		free(fl);
-		return NULL;
-	}
-	*fl = (struct flow){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
-	for (size_t i = 0; i < n; i++)
-		fl->names[i] = held[i];
-	TAILQ_INSERT_TAIL(&b->flows, fl, all);
-	b->n_opening++;
-	return fl;
-}
-
-static void
-flow_free(struct broker *b, struct flow *fl)
-{
-	if (!fl->opened)
-		b->n_opening--;
-	idmap_take(&b->by_id, fl->id);
-	TAILQ_REMOVE(&b->flows, fl, all);
-	names_let_go(b, fl->names, fl->n_names);
-	free(fl->alias);
-	free(fl);
-}
-
-/* The flow is over for the tree: write down how it ended, and forget it. */
-static void
-flow_end(struct broker *b, struct flow *fl, const struct msg_close *m)
-{
-	static const char given_up[] = "given up before it was open";
-	struct record_names names = flow_names(fl);
-
-	if (fl->alias != NULL && fl->alias->tried == 0)
-		record_attempt(&fl->open, &names);
-	if (fl->opened)
-		record_end(fl->id, &fl->open, &names, m, uv_now(&b->loop) - fl->since);
-	else
-		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
-	flow_free(b, fl);
-}
-
-static void
-flows_end(struct broker *b)
-{
-	static const struct msg_close m = { .reason = CLOSE_END };
-	struct flow *fl;
-
-	while ((fl = TAILQ_FIRST(&b->flows)) != NULL)
-		flow_end(b, fl, &m);
-	record_limits_end();
-	denial_end();
-}
 
 static void
 pass_on(struct chan *to, const struct frame *f, int fd)
@@ -239,141 +65,13 @@ pass_on(struct chan *to, const struct frame *f, int fd)
 
 /* ---- what cf-netstack may ask ---- */
 
-static void
-late_send(struct broker *b)
+void
+broker_late_send(struct broker *b)
 {
 	for (size_t i = 0; i < b->n_late; i++)
 		chan_send(b->dialler, MSG_CLOSE, b->late[i].flow, b->late[i].body, MSG_CLOSE_LEN,
 		    NULL, 0, -1);
 	b->n_late = 0;
-}
-
-/* Is there a descriptor to be had for one more, and to take it on? */
-static bool
-fds_reach(const struct broker *b)
-{
-	return !b->passes_fds || b->n_opening + chan_fds_queued(b->client) < b->fds_max;
-}
-
-/* Not for what it is, but for how many there are. */
-static void
-turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit which, uint64_t most,
-    const char *why)
-{
-	struct record_names names = addr_names(b, &o->dst);
-
-	record_attempt(o, &names);
-	record_result(o, &names, why, strlen(why));
-	record_limit(which, most, 1, uv_now(&b->loop));
-	proxy_refuse(b->client, id, &refused_by_limit, why);
-}
-
-static void
-deny(struct broker *b, uint64_t id, const struct msg_open *o, const struct record_names *names,
-    const struct rules_words *why)
-{
-	record_violation(o, why, names->n > 0 ? names->name[0] : NULL);
-	proxy_refuse(b->client, id, &refused_by_policy, why->text);
-}
-
-/* A flow of the table, if there is room for one more; else it has been refused. */
-static struct flow *
-admit(struct broker *b, uint64_t id, const struct msg_open *o)
-{
-	struct flow *fl = NULL;
-
-	if (!fds_reach(b))
-		turn_away(b, id, o, LIMIT_HOST, 0, "too many connections are being opened");
-	else if ((fl = flow_new(b, id, o)) == NULL)
-		turn_away(b, id, o, LIMIT_POLICY_FLOWS, FLOWS_MAX, "too many flows");
-	return fl;
-}
-
-/* ---- addresses that stand for a name ---- */
-
-/* It has no address where it could be tried. */
-static void
-nowhere(struct broker *b, uint64_t id, const struct msg_open *o, const struct record_names *names,
-    const char *why)
-{
-	record_attempt(o, names);
-	record_result(o, names, why, strlen(why));
-	proxy_refuse(b->client, id, &unreachable, why);
-}
-
-/* Ask the dialler for the next address that the rules allow; false: none is left. */
-static bool
-alias_next(struct broker *b, struct flow *fl, struct rules_words *why)
-{
-	struct alias *a = fl->alias;
-	struct record_names names = flow_names(fl);
-	uint8_t body[MSG_OPEN_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-	uint16_t port = fl->open.dst.port;
-
-	while (a->next < a->n) {
-		fl->open.dst = a->addrs[a->next++];
-		fl->open.dst.port = port;
-		if (!judge_flow(b->judge, &fl->open, names.name, names.n, why))
-			continue;
-		a->tried++;
-		record_attempt(&fl->open, &names);
-		late_send(b);
-		msg_open_put(&w, &fl->open);
-		chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
-		return true;
-	}
-	return false;
-}
-
-static void
-on_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
-{
-	struct broker *b = arg;
-	struct flow *fl = idmap_get(&b->by_id, question);
-	struct record_names names;
-	struct rules_words why;
-	struct alias *a;
-
-	if (fl == NULL || (a = fl->alias) == NULL || a->resolved)
-		return;			/* it crossed with CLOSE */
-	a->resolved = true;
-	for (size_t i = 0; i < n && a->n < ALIAS_ADDRS; i++)
-		if (addrs[i].family == fl->open.dst.family)
-			a->addrs[a->n++] = addrs[i];
-	if (alias_next(b, fl, &why))
-		return;
-	names = flow_names(fl);
-	if (a->n > 0)
-		deny(b, fl->id, &fl->open, &names, &why);
-	else
-		nowhere(b, fl->id, &fl->open, &names, "the name has no address any more");
-	flow_free(b, fl);
-}
-
-static void
-alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
-{
-	static const struct record_names none;
-	uint32_t number = synthetic_number(&o->dst);
-	const char *name;
-	struct flow *fl;
-
-	if (b->namechan != NULL)
-		namechan_drain(b->namechan);
-	if ((name = names_made_up(b->names, number)) == NULL) {
-		nowhere(b, id, o, &none, "no name was given this address");
-		return;
-	}
-	if ((fl = admit(b, id, o)) == NULL)
-		return;
-	fl->alias = calloc(1, sizeof(*fl->alias));
-	if (fl->alias != NULL)
-		fl->alias->name = name;
-	if (fl->alias == NULL || !namechan_resolve(b->namechan, id, o->dst.family, name)) {
-		nowhere(b, id, o, &none, "cf-dns cannot be asked");
-		flow_free(b, fl);
-	}
 }
 
 static void
@@ -398,15 +96,15 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		alias_open(b, f->flow, &o);
 		return;
 	}
-	names = addr_names(b, &o.dst);
+	names = asked_names_at(b, &o.dst);
 	if (!judge_flow(b->judge, &o, names.name, names.n, &why)) {
-		deny(b, f->flow, &o, &names, &why);
+		asked_deny(b, f->flow, &o, &names, &why);
 		return;
 	}
-	if (admit(b, f->flow, &o) == NULL)
+	if (asked_admit(b, f->flow, &o) == NULL)
 		return;
 	record_attempt(&o, &names);
-	late_send(b);
+	broker_late_send(b);
 	pass_on(b->dialler, f, -1);
 }
 
@@ -416,7 +114,7 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	struct broker *b = chan_arg(c);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_close m;
-	struct flow *fl;
+	struct asked *fl;
 	bool can_wait;
 
 	(void)fd;
@@ -427,13 +125,13 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	if ((fl = idmap_get(&b->by_id, f->flow)) == NULL)
 		return;				/* it crossed with REFUSED */
 	can_wait = fl->opened && b->passes_fds;
-	flow_end(b, fl, &m);
+	asked_end(b, fl, &m);
 	if (!can_wait) {
 		pass_on(b->dialler, f, -1);
 		return;
 	}
 	if (b->n_late == LATE_MAX)
-		late_send(b);
+		broker_late_send(b);
 	b->late[b->n_late].flow = f->flow;
 	memcpy(b->late[b->n_late++].body, f->body, MSG_CLOSE_LEN);
 }
@@ -457,7 +155,7 @@ static void
 on_payload(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
-	const struct flow *fl = idmap_get(&b->by_id, f->flow);
+	const struct asked *fl = idmap_get(&b->by_id, f->flow);
 
 	(void)fd;
 	if (fl != NULL && fl->opened)
@@ -472,7 +170,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	struct broker *b = chan_arg(c);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_opened m;
-	struct flow *fl = idmap_get(&b->by_id, f->flow);
+	struct asked *fl = idmap_get(&b->by_id, f->flow);
 	struct record_names names;
 	const char *why = NULL;
 
@@ -491,7 +189,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	}
 	fl->opened = true;
 	b->n_opening--;
-	names = flow_names(fl);
+	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
 	pass_on(b->client, f, fd);
 }
@@ -516,7 +214,7 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 	struct broker *b = chan_arg(c);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_refused m;
-	struct flow *fl = idmap_get(&b->by_id, f->flow);
+	struct asked *fl = idmap_get(&b->by_id, f->flow);
 	struct record_names names;
 	struct rules_words why;
 	const char *text;
@@ -535,14 +233,14 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 		text = strerror((int)m.err);
 		len = strlen(text);
 	}
-	names = flow_names(fl);
+	names = asked_names(fl);
 	record_result(&fl->open, &names, text, len);
 	if (is_exhausted(&m))
 		record_limit(LIMIT_HOST, 0, 1, uv_now(&b->loop));
 	if (fl->alias != NULL && is_of_address(&m) && alias_next(b, fl, &why))
 		return;
 	pass_on(b->client, f, -1);
-	flow_free(b, fl);
+	asked_free(b, fl);
 }
 
 #define PAYLOAD								\
@@ -607,7 +305,7 @@ on_client_end(struct chan *c, const char *why)
 		proxy_garbage(c, R_STACK, why);
 		b->status = 1;
 	}
-	flows_end(b);
+	asked_end_all(b);
 	b->ending = true;
 	if (why != NULL || chan_flush(b->dialler) != 1)
 		uv_stop(&b->loop);
@@ -626,7 +324,7 @@ on_dialler_end(struct chan *c, const char *why)
 		log_info("the dialler has gone, and the network with it");
 	if (why != NULL)
 		b->status = 1;
-	flows_end(b);
+	asked_end_all(b);
 	uv_stop(&b->loop);
 }
 
@@ -677,7 +375,7 @@ on_names_failed(void *arg)
 	struct broker *b = arg;
 
 	b->status = 1;
-	flows_end(b);
+	asked_end_all(b);
 	uv_stop(&b->loop);
 }
 
@@ -711,7 +409,7 @@ names_open(struct broker *b, const struct proxy_conf *conf)
 	if (conf->hosts_fd != -1)
 		pins_read(b, conf->hosts_fd);
 	if (conf->names_fd != -1)
-		b->namechan = namechan_open(&b->loop, conf->names_fd, b->names, b, on_resolved,
+		b->namechan = namechan_open(&b->loop, conf->names_fd, b->names, b, alias_resolved,
 		    on_names_failed);
 	b->synthetic = conf->synthetic;
 }

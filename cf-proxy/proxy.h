@@ -8,8 +8,8 @@
  *
  *                        ^= NAME, RESOLVE = cf-dns
  *
- * The policy stage (broker.c, namechan.c, record.c) decides and records and has no sockets; the
- * dialler (dial.c, direct.c, relay.c) has sockets and reads nothing of the tree but fixed-size
+ * The policy stage (broker.h; namechan.c, names.c, record.c) decides and records and has no
+ * sockets; the dialler (dial.h) has sockets and reads nothing of the tree but fixed-size
  * frames and payload that it does not look into.  Both ask judge.c.
  *
  * SPDX-License-Identifier: MIT

@@ -1,0 +1,128 @@
+/*
+ * alias.c - flows to made-up addresses (synthetic.h), which stand for a name.
+ *
+ *   cf-netstack        here                 cf-dns         dialler
+ *     OPEN ----------> whose is it?
+ *                      RESOLVE -----------> looks it up
+ *                      each address <------ RESOLVED
+ *                      judged; OPEN ---------------------> tries it
+ *          <- OPENED   <---------------------------------- OPENED
+ *                      the next one <--------------------- REFUSED, of this address
+ *          <- REFUSED  none is left
+ *
+ * What must stay true: an address is judged, by the flow's own name, before it is tried, and
+ * recorded as an attempt of its own.  cf-netstack hears of one end only.  An answer of
+ * cf-dns may cross with CLOSE, so the flow is looked up by its number.
+ * Where nobody has the address, nobody is there: the same error as on a real network.
+ *
+ * Deliberately not done: trying two addresses at once; the tree has chosen the family.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "broker.h"
+#include "synthetic.h"
+
+#define ALIAS_ADDRS	8		/* real addresses that are tried */
+
+/* The name that a flow's address stood for, and where it may be. */
+struct alias {
+	const char	*name;		/* of the table, which keeps it */
+	bool		 resolved;
+	size_t		 n, next;	/* addresses, and which is to be tried next */
+	size_t		 tried;		/* how many the dialler was asked for */
+	struct addr	 addrs[ALIAS_ADDRS];
+};
+
+const char *
+alias_name(const struct alias *a)
+{
+	return a->name;
+}
+
+bool
+alias_was_tried(const struct alias *a)
+{
+	return a->tried > 0;
+}
+
+void
+alias_free(struct alias *a)
+{
+	free(a);
+}
+
+bool
+alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
+{
+	struct alias *a = fl->alias;
+	struct record_names names = asked_names(fl);
+	uint8_t body[MSG_OPEN_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+	uint16_t port = fl->open.dst.port;
+
+	while (a->next < a->n) {
+		fl->open.dst = a->addrs[a->next++];
+		fl->open.dst.port = port;
+		if (!judge_flow(b->judge, &fl->open, names.name, names.n, why))
+			continue;
+		a->tried++;
+		record_attempt(&fl->open, &names);
+		broker_late_send(b);
+		msg_open_put(&w, &fl->open);
+		chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
+		return true;
+	}
+	return false;
+}
+
+void
+alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
+{
+	struct broker *b = arg;
+	struct asked *fl = idmap_get(&b->by_id, question);
+	struct record_names names;
+	struct rules_words why;
+	struct alias *a;
+
+	if (fl == NULL || (a = fl->alias) == NULL || a->resolved)
+		return;			/* it crossed with CLOSE */
+	a->resolved = true;
+	for (size_t i = 0; i < n && a->n < ALIAS_ADDRS; i++)
+		if (addrs[i].family == fl->open.dst.family)
+			a->addrs[a->n++] = addrs[i];
+	if (alias_next(b, fl, &why))
+		return;
+	names = asked_names(fl);
+	if (a->n > 0)
+		asked_deny(b, fl->id, &fl->open, &names, &why);
+	else
+		asked_nowhere(b, fl->id, &fl->open, &names, "the name has no address any more");
+	asked_free(b, fl);
+}
+
+void
+alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	static const struct record_names none;
+	uint32_t number = synthetic_number(&o->dst);
+	const char *name;
+	struct asked *fl;
+
+	if (b->namechan != NULL)
+		namechan_drain(b->namechan);
+	if ((name = names_made_up(b->names, number)) == NULL) {
+		asked_nowhere(b, id, o, &none, "no name was given this address");
+		return;
+	}
+	if ((fl = asked_admit(b, id, o)) == NULL)
+		return;
+	fl->alias = calloc(1, sizeof(*fl->alias));
+	if (fl->alias != NULL)
+		fl->alias->name = name;
+	if (fl->alias == NULL || !namechan_resolve(b->namechan, id, o->dst.family, name)) {
+		asked_nowhere(b, id, o, &none, "cf-dns cannot be asked");
+		asked_free(b, fl);
+	}
+}

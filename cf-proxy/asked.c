@@ -1,0 +1,183 @@
+/*
+ * asked.c - the flows that cf-netstack has asked for, from their OPEN to the end.
+ *
+ * cf-netstack chose their numbers and when they end, so it is believed in neither: broker.c
+ * lets no number come twice, and the table has an end.
+ *
+ * What must stay true: a flow is in the table from when it was let in until it is refused or
+ * closed; it goes by the names that its address had when it was let in, and holds them
+ * (names.h).  What is refused is recorded before cf-netstack is told.
+ *
+ * The kernel drops descriptors that come where no number is free, and which flows lost theirs
+ * cannot be told.  So no more are asked for than there is room: fds_max.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker.h"
+#include "denial.h"
+
+#define FLOWS_MAX	65536		/* about 10 MiB of table */
+
+/* ---- names ---- */
+
+struct record_names
+asked_names(const struct asked *fl)
+{
+	struct record_names out = { .n = 0 };
+
+	if (fl->alias != NULL)
+		out.name[out.n++] = alias_name(fl->alias);
+	else
+		while (out.n < fl->n_names) {
+			out.name[out.n] = names_text(fl->names[out.n]);
+			out.n++;
+		}
+	return out;
+}
+
+struct record_names
+asked_names_at(struct broker *b, const struct addr *a)
+{
+	struct record_names out = { .n = 0 };
+
+	if (b->names == NULL)
+		return out;
+	names_clock(b->names, uv_now(&b->loop));
+	if (b->namechan != NULL)
+		namechan_drain(b->namechan);
+	out.n = names_of(b->names, a, out.name, NAMES_A_FLOW);
+	return out;
+}
+
+/* ---- refused ---- */
+
+static const struct msg_refused	refused_by_policy = { .why = REFUSED_POLICY, .err = EACCES };
+static const struct msg_refused	unreachable = { .why = REFUSED_ERRNO, .err = EHOSTUNREACH };
+static const struct msg_refused	refused_by_limit = { .why = REFUSED_LIMIT, .err = EMFILE };
+
+/* Not for what it is, but for how many there are. */
+static void
+turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit which, uint64_t most,
+    const char *why)
+{
+	struct record_names names = asked_names_at(b, &o->dst);
+
+	record_attempt(o, &names);
+	record_result(o, &names, why, strlen(why));
+	record_limit(which, most, 1, uv_now(&b->loop));
+	proxy_refuse(b->client, id, &refused_by_limit, why);
+}
+
+void
+asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
+    const struct record_names *names, const struct rules_words *why)
+{
+	record_violation(o, why, names->n > 0 ? names->name[0] : NULL);
+	proxy_refuse(b->client, id, &refused_by_policy, why->text);
+}
+
+void
+asked_nowhere(struct broker *b, uint64_t id, const struct msg_open *o,
+    const struct record_names *names, const char *why)
+{
+	record_attempt(o, names);
+	record_result(o, names, why, strlen(why));
+	proxy_refuse(b->client, id, &unreachable, why);
+}
+
+/* ---- the table ---- */
+
+static void
+names_let_go(struct broker *b, struct name_at *const *held, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		names_release(b->names, held[i]);
+}
+
+static struct asked *
+add(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	struct name_at *held[NAMES_A_FLOW];
+	struct asked *fl;
+	size_t n = 0;
+
+	if (b->by_id.n >= FLOWS_MAX)
+		return NULL;
+	if (b->names != NULL)
+		n = names_hold(b->names, &o->dst, held, NAMES_A_FLOW);
+	fl = malloc(offsetof(struct asked, names[n]));
+	if (fl == NULL || !idmap_put(&b->by_id, id, fl)) {
+		names_let_go(b, held, n);
+		free(fl);
+		return NULL;
+	}
+	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
+	for (size_t i = 0; i < n; i++)
+		fl->names[i] = held[i];
+	TAILQ_INSERT_TAIL(&b->flows, fl, all);
+	b->n_opening++;
+	return fl;
+}
+
+/* Is there a descriptor to be had for one more, and to take it on? */
+static bool
+fds_reach(const struct broker *b)
+{
+	return !b->passes_fds || b->n_opening + chan_fds_queued(b->client) < b->fds_max;
+}
+
+struct asked *
+asked_admit(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	struct asked *fl = NULL;
+
+	if (!fds_reach(b))
+		turn_away(b, id, o, LIMIT_HOST, 0, "too many connections are being opened");
+	else if ((fl = add(b, id, o)) == NULL)
+		turn_away(b, id, o, LIMIT_POLICY_FLOWS, FLOWS_MAX, "too many flows");
+	return fl;
+}
+
+void
+asked_free(struct broker *b, struct asked *fl)
+{
+	if (!fl->opened)
+		b->n_opening--;
+	idmap_take(&b->by_id, fl->id);
+	TAILQ_REMOVE(&b->flows, fl, all);
+	names_let_go(b, fl->names, fl->n_names);
+	alias_free(fl->alias);
+	free(fl);
+}
+
+void
+asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
+{
+	static const char given_up[] = "given up before it was open";
+	struct record_names names = asked_names(fl);
+
+	if (fl->alias != NULL && !alias_was_tried(fl->alias))
+		record_attempt(&fl->open, &names);
+	if (fl->opened)
+		record_end(fl->id, &fl->open, &names, m, uv_now(&b->loop) - fl->since);
+	else
+		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
+	asked_free(b, fl);
+}
+
+void
+asked_end_all(struct broker *b)
+{
+	static const struct msg_close m = { .reason = CLOSE_END };
+	struct asked *fl;
+
+	while ((fl = TAILQ_FIRST(&b->flows)) != NULL)
+		asked_end(b, fl, &m);
+	record_limits_end();
+	denial_end();
+}
