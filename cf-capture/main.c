@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "capture.h"
 #include "cli.h"
@@ -41,46 +40,10 @@ set_write(void *conf, const char *arg, char *why)
 static bool
 set_write_fd(void *conf, const char *arg, char *why)
 {
-	struct options *o = conf;
-	long fd;
-
-	if (!cli_number(arg, 3, 65535, &fd, why))
-		return false;
-	o->conf.fd = (int)fd;
-	return true;
+	return cli_fd(arg, &((struct options *)conf)->conf.fd, why);
 }
 
-static bool
-set_print(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct options *)conf)->print = true;
-	return true;
-}
-
-static bool
-set_verbose(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct options *)conf)->verbose++;
-	return true;
-}
-
-static bool
-set_help(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_help(&cli);
-	exit(0);
-}
-
-static bool
-set_version(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_version(&cli);
-	exit(0);
-}
+CLI_SET_HELPER(options, cli)
 
 static const struct cli_option options[] = {
 	{ 0,   "frames",   NULL,   set_frames,   "take packets from the channel (the default)" },

@@ -37,60 +37,14 @@ struct options {
 
 static const struct cli	cli;
 
-static bool
-set_fd(int *out, const char *arg, char *why)
-{
-	long fd;
-
-	if (!cli_number(arg, 3, 65535, &fd, why))
-		return false;
-	*out = (int)fd;
-	return true;
-}
-
-static bool
-set_dial_fd(void *conf, const char *arg, char *why)
-{
-	return set_fd(&((struct options *)conf)->dial_fd, arg, why);
-}
-
-static bool
-set_control_fd(void *conf, const char *arg, char *why)
-{
-	return set_fd(&((struct options *)conf)->control_fd, arg, why);
-}
-
-static bool
-set_log_fd(void *conf, const char *arg, char *why)
-{
-	return set_fd(&((struct options *)conf)->log_fd, arg, why);
-}
-
-static bool
-set_names_fd(void *conf, const char *arg, char *why)
-{
-	return set_fd(&((struct options *)conf)->names_fd, arg, why);
-}
-
-static bool
-set_synthetic(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct options *)conf)->synthetic = true;
-	return true;
-}
-
-static bool
-set_rules_fd(void *conf, const char *arg, char *why)
-{
-	return set_fd(&((struct options *)conf)->rules_fd, arg, why);
-}
-
-static bool
-set_violations_fd(void *conf, const char *arg, char *why)
-{
-	return set_fd(&((struct options *)conf)->violations_fd, arg, why);
-}
+CLI_SET(options, control_fd, cli_fd)
+CLI_SET(options, dial_fd, cli_fd)
+CLI_SET(options, log_fd, cli_fd)
+CLI_SET(options, names_fd, cli_fd)
+CLI_SET(options, rules_fd, cli_fd)
+CLI_SET(options, violations_fd, cli_fd)
+CLI_SET(options, synthetic, cli_true)
+CLI_SET_HELPER(options, cli)
 
 static bool
 set_deny_answer(void *conf, const char *arg, char *why)
@@ -198,38 +152,6 @@ set_no_aaaa(void *conf, const char *arg, char *why)
 	(void)arg, (void)why;
 	((struct options *)conf)->dns->no_aaaa = true;
 	return true;
-}
-
-static bool
-set_print(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct options *)conf)->print = true;
-	return true;
-}
-
-static bool
-set_verbose(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct options *)conf)->verbose++;
-	return true;
-}
-
-static bool
-set_help(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_help(&cli);
-	exit(0);
-}
-
-static bool
-set_version(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_version(&cli);
-	exit(0);
 }
 
 static const struct cli_option options[] = {

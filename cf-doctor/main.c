@@ -39,22 +39,10 @@ set_format(void *conf, const char *arg, char *why)
 static bool
 set_facts_fd(void *conf, const char *arg, char *why)
 {
-	struct options *o = conf;
-	long fd;
-
-	if (!cli_number(arg, 3, 65535, &fd, why))
-		return false;
-	o->summary.facts_fd = (int)fd;
-	return true;
+	return cli_fd(arg, &((struct options *)conf)->summary.facts_fd, why);
 }
 
-static bool
-set_print(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct options *)conf)->print = true;
-	return true;
-}
+CLI_SET(options, print, cli_true)
 
 static bool
 set_doctor_help(void *conf, const char *arg, char *why)

@@ -10,62 +10,23 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
-
 #include "cli.h"
 #include "log.h"
 #include "loop.h"
 
 struct conf {
-	long	proxy_fd, dns_fd, capture_fd, tun_fd;
+	int	proxy_fd, dns_fd, capture_fd, tun_fd;
 	int	verbose;
 	bool	print;
 };
 
 static const struct cli	netstack_cli;
 
-#define FD_OPTION(name)								\
-static bool									\
-set_##name(void *conf, const char *arg, char *why)				\
-{										\
-	return cli_number(arg, 3, 65535, &((struct conf *)conf)->name, why);	\
-}
-FD_OPTION(proxy_fd)
-FD_OPTION(dns_fd)
-FD_OPTION(capture_fd)
-FD_OPTION(tun_fd)
-
-static bool
-set_print(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct conf *)conf)->print = true;
-	return true;
-}
-
-static bool
-set_verbose(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct conf *)conf)->verbose++;
-	return true;
-}
-
-static bool
-set_help(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_help(&netstack_cli);
-	exit(0);
-}
-
-static bool
-set_version(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_version(&netstack_cli);
-	exit(0);
-}
+CLI_SET(conf, proxy_fd, cli_fd)
+CLI_SET(conf, dns_fd, cli_fd)
+CLI_SET(conf, capture_fd, cli_fd)
+CLI_SET(conf, tun_fd, cli_fd)
+CLI_SET_HELPER(conf, netstack_cli)
 
 static const struct cli_option options[] = {
 	{ 0,   "proxy-fd",   "N", set_proxy_fd,   "channel to cf-proxy: every flow is asked for there" },
@@ -89,7 +50,7 @@ int
 main(int argc, char *argv[])
 {
 	static struct conf conf = { .proxy_fd = -1, .dns_fd = -1, .capture_fd = -1, .tun_fd = -1 };
-	static const long *const given[] = { &conf.proxy_fd, &conf.dns_fd, &conf.capture_fd, &conf.tun_fd };
+	static const int *const given[] = { &conf.proxy_fd, &conf.dns_fd, &conf.capture_fd, &conf.tun_fd };
 	static struct stack stack;
 	static struct loop loop;
 	struct loop_fds fds;
@@ -105,11 +66,11 @@ main(int argc, char *argv[])
 		sandbox_print(netstack_sandbox);
 		return 0;
 	}
-	fds = (struct loop_fds){ .proxy = (int)conf.proxy_fd, .dns = (int)conf.dns_fd,
-	    .capture = (int)conf.capture_fd, .tun = (int)conf.tun_fd };
+	fds = (struct loop_fds){ .proxy = conf.proxy_fd, .dns = conf.dns_fd,
+	    .capture = conf.capture_fd, .tun = conf.tun_fd };
 	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
 		if (*given[i] != -1)
-			keep[n++] = (int)*given[i];
+			keep[n++] = *given[i];
 	keep[n] = -1;
 
 	sandbox_prepare(&fds.spawn_r, &fds.spawn_w, keep);

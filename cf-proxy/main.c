@@ -22,8 +22,9 @@
 
 static const struct cli	cli;
 
+/* As cli_fd(), but of any number, and open: a wrong one is told of before the seal. */
 static bool
-fd_set_from(const char *arg, int *out, char *why)
+inherited_fd(const char *arg, int *out, char *why)
 {
 	long fd;
 
@@ -37,69 +38,18 @@ fd_set_from(const char *arg, int *out, char *why)
 	return true;
 }
 
-static bool
-set_policy(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct proxy_conf *)conf)->policy = true;
-	return true;
-}
-
-static bool
-set_dial_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->dial_fd, why);
-}
-
-static bool
-set_log_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->log_fd, why);
-}
-
-static bool
-set_control_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->control_fd, why);
-}
-
-static bool
-set_dns_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->dns_fd, why);
-}
-
-static bool
-set_rules_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->rules_fd, why);
-}
-
-static bool
-set_violations_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->violations_fd, why);
-}
-
-static bool
-set_names_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->names_fd, why);
-}
-
-static bool
-set_hosts_fd(void *conf, const char *arg, char *why)
-{
-	return fd_set_from(arg, &((struct proxy_conf *)conf)->hosts_fd, why);
-}
-
-static bool
-set_synthetic(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct proxy_conf *)conf)->synthetic = true;
-	return true;
-}
+CLI_SET(proxy_conf, dial_fd, inherited_fd)
+CLI_SET(proxy_conf, log_fd, inherited_fd)
+CLI_SET(proxy_conf, names_fd, inherited_fd)
+CLI_SET(proxy_conf, hosts_fd, inherited_fd)
+CLI_SET(proxy_conf, violations_fd, inherited_fd)
+CLI_SET(proxy_conf, rules_fd, inherited_fd)
+CLI_SET(proxy_conf, control_fd, inherited_fd)
+CLI_SET(proxy_conf, dns_fd, inherited_fd)
+CLI_SET(proxy_conf, policy, cli_true)
+CLI_SET(proxy_conf, synthetic, cli_true)
+CLI_SET(proxy_conf, resolvers_only, cli_true)
+CLI_SET_HELPER(proxy_conf, cli)
 
 static bool
 set_block_encdns(void *conf, const char *arg, char *why)
@@ -129,46 +79,6 @@ set_resolver(void *arg_conf, const char *arg, char *why)
 	else
 		conf->n_resolvers++;
 	return *why == '\0';
-}
-
-static bool
-set_resolvers_only(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct proxy_conf *)conf)->resolvers_only = true;
-	return true;
-}
-
-static bool
-set_print(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct proxy_conf *)conf)->print = true;
-	return true;
-}
-
-static bool
-set_verbose(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct proxy_conf *)conf)->verbose++;
-	return true;
-}
-
-static bool
-set_help(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_help(&cli);
-	exit(0);
-}
-
-static bool
-set_version(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_version(&cli);
-	exit(0);
 }
 
 static const struct cli_option options[] = {

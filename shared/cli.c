@@ -17,6 +17,7 @@
 #define LONG_ONLY	256	/* getopt codes of options without a letter start here */
 #define OPTIONS_MAX	128
 #define HELP_COLUMN	30
+#define FD_MOST		65535
 
 #ifndef CF_VERSION
 #define CF_VERSION "0"
@@ -161,5 +162,32 @@ cli_number(const char *arg, long least, long most, long *out, char *why)
 		return false;
 	}
 	*out = v;
+	return true;
+}
+
+bool
+cli_true(const char *arg, bool *out, char *why)
+{
+	(void)arg, (void)why;
+	*out = true;
+	return true;
+}
+
+bool
+cli_count(const char *arg, int *out, char *why)
+{
+	(void)arg, (void)why;
+	(*out)++;
+	return true;
+}
+
+bool
+cli_fd(const char *arg, int *out, char *why)
+{
+	long fd;
+
+	if (!cli_number(arg, 3, FD_MOST, &fd, why))
+		return false;
+	*out = (int)fd;
 	return true;
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #define CLI_WHY_LEN	256
 
@@ -44,7 +45,50 @@ int	cli_parse(const struct cli *, void *conf, int argc, char **argv, int usage_s
 void	cli_help(const struct cli *);		/* on stdout */
 void	cli_version(const struct cli *);	/* on stdout */
 
-/* Parts that rows share. */
+/* ---- parts that rows share ---- */
+
 bool	cli_number(const char *arg, long least, long most, long *out, char *why);
+
+/*
+ * Each puts an option's value, or that it was given, into one field; false and why as above.
+ * CLI_SET(options, log_fd, cli_fd) makes a row's set_log_fd() of one, for a caller's
+ * struct options with a field log_fd; a program may have more of their kind.
+ */
+bool	cli_true(const char *arg, bool *out, char *why);
+bool	cli_count(const char *arg, int *out, char *why);	/* how often it was given */
+bool	cli_fd(const char *arg, int *out, char *why);		/* none of the standard ones */
+
+#define CLI_SET(type, field, take)						\
+static bool									\
+set_##field(void *conf, const char *arg, char *why)				\
+{										\
+	return take(arg, &((struct type *)conf)->field, why);			\
+}
+
+/* set_help() and set_version() of a program with one struct cli, which is declared before. */
+#define CLI_SET_TOLD(cli)							\
+static bool									\
+set_help(void *conf, const char *arg, char *why)				\
+{										\
+	(void)conf, (void)arg, (void)why;					\
+	cli_help(&cli);								\
+	exit(0);								\
+}										\
+static bool									\
+set_version(void *conf, const char *arg, char *why)				\
+{										\
+	(void)conf, (void)arg, (void)why;					\
+	cli_version(&cli);							\
+	exit(0);								\
+}
+
+/*
+ * What every helper has: set_print() for -n (bool print), set_verbose() for -v (int verbose),
+ * and those for -h and -V.  The rows are the program's, which says in them what -n prints.
+ */
+#define CLI_SET_HELPER(type, cli)						\
+CLI_SET(type, print, cli_true)							\
+CLI_SET(type, verbose, cli_count)						\
+CLI_SET_TOLD(cli)
 
 #endif

@@ -23,13 +23,8 @@ struct conf {
 
 static const struct cli	cli;
 
-static bool
-set_verbose(void *conf, const char *arg, char *why)
-{
-	(void)arg, (void)why;
-	((struct conf *)conf)->verbose++;
-	return true;
-}
+CLI_SET(conf, verbose, cli_count)
+CLI_SET_TOLD(cli)
 
 static bool
 set_number(void *conf, const char *arg, char *why)
@@ -45,20 +40,13 @@ set_name(void *conf, const char *arg, char *why)
 	return true;
 }
 
-static bool
-set_help(void *conf, const char *arg, char *why)
-{
-	(void)conf, (void)arg, (void)why;
-	cli_help(&cli);
-	exit(0);
-}
-
 static const struct cli_option options[] = {
 	{ 'v', "verbose", NULL, set_verbose, "say more" },
 	{ 'c', "count", "N", set_number, "how many" },
 	{ 0, "name", "TEXT", set_name, "what it is called, which is a longer story" },
 	{ 0, "secret", "TEXT", set_name, NULL },
 	{ 'h', "help", NULL, set_help, "print this" },
+	{ 'V', "version", NULL, set_version, "print the version" },
 	{ 0 }
 };
 
@@ -77,6 +65,7 @@ static const struct {
 	{ { "x", "--count=7", "--name=a=b" },	"0 7 a=b 3:", NULL },
 	{ { "x", "-v", "--", "-v" },		"1 0 - 3:-v", NULL },
 	{ { "x", "--secret", "s" },		"0 0 s 3:", NULL },
+	{ { "x", "-V", "--count", "x" },	"cf-test " CF_VERSION "\n", NULL },
 	{ { "x", "--count", "101" },	NULL, "--count 101: not a whole number from 0 to 100" },
 	{ { "x", "--count", "-1" },	NULL, "not a whole number from 0 to 100" },
 	{ { "x", "--count", "5x" },	NULL, "not a whole number" },
@@ -165,6 +154,25 @@ START_TEST(help_shows_all_but_hidden_options)
 }
 END_TEST
 
+static const struct {
+	const char	*arg;
+	int		 fd;		/* -1: refused */
+} fds[] = {
+	{ "3", 3 }, { "65535", 65535 }, { "2", -1 }, { "65536", -1 }, { "-3", -1 }, { "", -1 },
+	{ "3 4", -1 }, { "4294967299", -1 }
+};
+
+START_TEST(fd_is_none_of_the_standard_ones)
+{
+	char why[CLI_WHY_LEN] = "";
+	int fd = -1;
+
+	ck_assert_int_eq(cli_fd(fds[_i].arg, &fd, why), fds[_i].fd != -1);
+	ck_assert_int_eq(fd, fds[_i].fd);
+	ck_assert_int_eq(*why == '\0', fds[_i].fd != -1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -172,5 +180,6 @@ main(void)
 
 	tcase_add_loop_test(tc, line_is_parsed_or_refused, 0, (int)COUNT(cases));
 	tcase_add_test(tc, help_shows_all_but_hidden_options);
+	tcase_add_loop_test(tc, fd_is_none_of_the_standard_ones, 0, (int)COUNT(fds));
 	return unit_run("cli", tc);
 }
