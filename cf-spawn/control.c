@@ -7,7 +7,7 @@
  *   idle ── RESOLVERS to the dialler ──> at_dialler ── TAKEN, RESOLVERS to cf-dns ──> at_dns ── TAKEN ──> idle
  *
  * What changes meanwhile waits, and only the last of it counts.  The end of a helper is not
- * noticed here, but by its death (run.c).
+ * noticed here, but by its death (signals.c).
  *
  * SPDX-License-Identifier: MIT
  */

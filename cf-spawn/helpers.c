@@ -1,5 +1,5 @@
 /*
- * helpers.c - start the helpers and wire them to each other.
+ * helpers.c - start the helpers, wire them to each other, and take their ends.
  *
  *	cf-spawn --control-- cf-netstack --dns-- cf-dns --dial-+
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
@@ -462,4 +462,34 @@ helpers_kill(struct helpers *h)
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (h->helper[k].pid > 0 && !h->helper[k].ended)
 			kill(h->helper[k].pid, SIGKILL);
+}
+
+bool
+helper_ended_badly(const struct helper *h)
+{
+	return h->ended && (h->code != CLD_EXITED || h->status != 0);
+}
+
+bool
+helpers_reap(struct helpers *hs)
+{
+	struct helper *h;
+	siginfo_t info;
+	bool any = false;
+
+	for (int k = 0; k < HELPER_KINDS; k++) {
+		h = &hs->helper[k];
+		info.si_pid = 0;
+		if (h->pid <= 0 || h->ended || waitid(P_PID, (id_t)h->pid, &info,
+		    WEXITED | WSTOPPED | WNOHANG) != 0 || info.si_pid == 0)
+			continue;
+		h->code = info.si_code;
+		h->status = info.si_status;
+		if (info.si_code == CLD_STOPPED || info.si_code == CLD_TRAPPED)
+			kill(h->pid, SIGKILL);
+		else
+			h->ended = true;
+		any = true;
+	}
+	return any;
 }

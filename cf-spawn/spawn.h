@@ -2,7 +2,7 @@
  * spawn.h - what cf-spawn's own files share.
  *
  * struct conf is what the user asked for; it is filled by options.c and constant from
- * then on.  Everything else lives in struct run (run.c) or in the file that needs it.
+ * then on.  Everything else lives in struct run (run.h) or in the file that needs it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -273,6 +273,10 @@ int	helpers_start(struct helpers *, const struct conf *, const struct identity *
 void	helpers_find_programs(const struct conf *);
 /* The helper with this pid, or NULL. */
 struct helper	*helpers_find(struct helpers *, pid_t);
+/* Take the ends that there are; true when one has ended or stopped. */
+bool	helpers_reap(struct helpers *);
+/* It has ended, and not as it should. */
+bool	helper_ended_badly(const struct helper *);
 /* Kill those that still run. */
 void	helpers_kill(struct helpers *);
 
