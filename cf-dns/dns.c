@@ -104,6 +104,7 @@ dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd, int contr
 	}
 	flow_init(dns);
 	upstream_init(dns);
+	transfer_init(dns);
 	query_init(dns);
 	if (dns->cache_entries > 0 && (dns->cache = cache_new(dns->cache_entries)) == NULL)
 		fatal("cannot make a cache for %zu answers", dns->cache_entries);

@@ -11,6 +11,7 @@
  * whom next, in the order of servers.c (pure); control.c takes another list of them.  upstream.c knows what a query
  * has asked of whom and from which port, and which answer is whose; flow.c has the sockets.
  * learn.c tells cf-proxy which name gave which address; alias.c answers with made-up ones.
+ * transfer.c has the answers of more than one message; zone.c (pure) knows where they end.
  * filter.c says which names may be asked for, answer.c what of an answer goes back.
  *
  * SPDX-License-Identifier: MIT
@@ -49,7 +50,9 @@ struct dns;
 struct flow;
 struct query;
 struct upstream;
+struct transfer;
 
+TAILQ_HEAD(transfers, transfer);
 TAILQ_HEAD(queries, query);
 LIST_HEAD(query_bucket, query);
 LIST_HEAD(upstreams, upstream);
@@ -99,6 +102,7 @@ struct query {
 	bool		 own;		/* not the tree's; alias.c has asked for cf-proxy: */
 	uint64_t	 question;	/* its number */
 	bool		 both;		/* about both families */
+	struct transfer	*transfer;	/* the answer is the first message of one, or NULL */
 	bool		 kept;		/* the answer comes from the cache */
 	unsigned	 generation;	/* of the resolvers that it is asked of */
 
@@ -120,6 +124,9 @@ struct upstream {
 	size_t		 got;		/* bytes of head and answer that have come */
 	uint8_t		*in;
 	size_t		 in_size;
+	const uint8_t	*rest;		/* TCP, during query_take(): what came behind it */
+	size_t		 rest_len;
+	struct transfer	*transfer;	/* it is of this, and of no list of its query */
 };
 
 /* A flow of the dialler: a connected socket to a resolver, or its payload in DATA frames. */
@@ -132,6 +139,7 @@ struct flow {
 	bool		 tcp;
 	enum { FLOW_OPENING, FLOW_SOCKET, FLOW_FRAMES, FLOW_REFUSED } state;
 	int		 fd;		/* FLOW_SOCKET */
+	bool		 paused;	/* TCP: nothing is read */
 	int		 broken;	/* errno: its queries are to be told */
 	uint32_t	 out_credit;	/* FLOW_FRAMES: bytes of DATA that may still go ... */
 	uint32_t	 in_credit;	/* ... and may still come */
@@ -180,6 +188,8 @@ struct dns {
 	struct flows	 by_flow[BUCKETS];
 	uint64_t	 last_flow;
 	struct flows	 broken;
+	struct transfers transfers;
+	size_t		 ntransfers;
 	struct stock	 stocks[STOCKS_MAX];
 	size_t		 nstocks;
 	uint16_t	 waiting_from[SOURCES];	/* queries that wait in either line */
@@ -219,6 +229,12 @@ void		 query_take(struct query *, struct upstream *u, const uint8_t *msg, size_t
 void		 query_refused(struct query *, struct upstream *u);
 /* c-ares has no more to try, or said that the answer is one. */
 void		 query_end(struct query *);
+/* What is done to q->answer before it goes back: NULL, or why it must not.  It has the asker's id. */
+const char	*query_edit(struct query *);
+/* The ANSWER frame; the query is gone. */
+void		 query_finish(struct query *, const uint8_t *msg, size_t len);
+/* The same with SERVFAIL. */
+void		 query_fail(struct query *, const char *why);
 
 /*
  * Ask the configured resolvers something of our own: alias_resolved() follows, perhaps at once.
@@ -283,6 +299,24 @@ void	resolver_stop(struct query *);
 /* Time passes. */
 void	resolver_tick(struct resolver *);
 
+/* ---- transfer.c ---- */
+
+void	transfer_init(struct dns *);
+bool	transfer_any(const struct dns *);
+/*
+ * The first message of an answer over TCP.  Where more are to come q->transfer is made, which keeps
+ * the connection.  False: it should be and cannot, so the answer must not be given.
+ */
+bool	transfer_first(struct query *, struct upstream *, const uint8_t *msg, size_t len);
+/* Now it answers its query, about which nobody else knows any more. */
+void	transfer_begin(struct transfer *);
+/* From the server: more, or no more.  It may be gone afterwards. */
+void	transfer_payload(struct transfer *, const uint8_t *p, size_t n);
+void	transfer_broken(struct transfer *);
+/* Time passes. */
+void	transfer_tick(struct dns *);
+void	transfer_on_proceed(struct chan *, const struct frame *, int fd);
+
 /* ---- upstream.c ---- */
 
 void	upstream_init(struct dns *);
@@ -290,6 +324,11 @@ void	upstream_init(struct dns *);
 bool	upstream_ask(struct query *, size_t place, bool tcp);
 /* The query awaits nothing more. */
 void	upstream_done(struct query *);
+/* It is of a transfer from now on, and no longer of its query; give it back with _drop. */
+void	upstream_keep(struct upstream *, struct transfer *);
+void	upstream_drop(struct upstream *);
+/* The message that has come is not needed any more. */
+void	upstream_empty(struct upstream *);
 /* Whose answer this is, going by the port that it came to and its id; NULL: nobody's. */
 struct upstream *upstream_match(struct flow *, const uint8_t *msg, size_t len);
 /* Flows that broke are told to their queries. */
@@ -319,6 +358,11 @@ void		 flow_release(struct flow *, enum close_reason);
 ssize_t		 flow_send(struct flow *, const void *, size_t len, bool more);
 /* TCP: tell when there is room (upstream_writable). */
 bool		 flow_want_room(struct flow *);
+/*
+ * TCP: read nothing more for now, or go on; frames that have their credit still come.  False: the
+ * kernel would not.
+ */
+bool		 flow_pause(struct flow *, bool);
 
 /* ---- learn.c: what cf-proxy learns of names ---- */
 

@@ -151,10 +151,38 @@ watch(struct flow *f, int op, uint32_t events)
 	return epoll_ctl(f->dns->epoll_fd, op, f->fd, &ev) == 0;
 }
 
+/* What has come may come again, once there is enough of it. */
+static void
+credit_give(struct flow *f)
+{
+	uint32_t taken = MSG_WINDOW_INITIAL - f->in_credit;
+	uint8_t body[MSG_WINDOW_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	if (f->paused || taken < CREDIT_STEP)
+		return;
+	f->in_credit = MSG_WINDOW_INITIAL;
+	wr_le32(&w, taken);
+	chan_send(f->dns->dial, MSG_WINDOW, f->id, body, sizeof(body), NULL, 0, -1);
+}
+
 bool
 flow_want_room(struct flow *f)
 {
 	return watch(f, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+}
+
+/* By taking it out: a broken connection would be told again and again of one that is in. */
+bool
+flow_pause(struct flow *f, bool pause)
+{
+	if (f->paused == pause)
+		return true;
+	f->paused = pause;
+	if (f->state == FLOW_FRAMES)
+		credit_give(f);
+	return f->state != FLOW_SOCKET ||
+	    watch(f, pause ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, EPOLLIN);
 }
 
 /* ---- out ---- */
@@ -304,9 +332,6 @@ static void
 on_data(struct chan *c, const struct frame *frame, int fd)
 {
 	struct flow *f = framed(c, frame);
-	uint8_t body[MSG_WINDOW_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-	uint32_t taken;
 
 	(void)fd;
 	if (f == NULL)
@@ -317,12 +342,7 @@ on_data(struct chan *c, const struct frame *frame, int fd)
 		return;
 	}
 	f->in_credit -= frame->len;
-	taken = MSG_WINDOW_INITIAL - f->in_credit;
-	if (taken >= CREDIT_STEP) {
-		f->in_credit = MSG_WINDOW_INITIAL;
-		wr_le32(&w, taken);
-		chan_send(c, MSG_WINDOW, frame->flow, body, sizeof(body), NULL, 0, -1);
-	}
+	credit_give(f);
 	if (frame->len > 0)
 		payload_take(f, frame->body, frame->len);
 }

@@ -14,6 +14,8 @@
  * learns the address, even where the channel is full: then all wait for the policy stage, which
  * always reads.  It reads again before it judges a flow, so a name is never late.
  *
+ * Of the names of a zone that is transferred none has been asked for.
+ *
  * Not done: addresses that stand elsewhere than in A and AAAA records (hints of HTTPS
  * records, say) are not learned.
  *
@@ -24,6 +26,7 @@
 
 #include "dns.h"
 #include "name.h"
+#include "zone.h"
 
 /*
  * A program may connect a good while after it has asked, and again without asking;
@@ -67,7 +70,7 @@ learn_answer(struct query *q)
 	char name[NAME_STRLEN];
 
 	if (q->dns->names == NULL || q->dns->synth != NULL || q->via != &q->dns->listed ||
-	    !learn_asked(q, name))
+	    zone_asked(&q->wire) || !learn_asked(q, name))
 		return NULL;
 	wire_answer(q->answer, q->answer_len, &a);
 	for (size_t i = 0; i < a.naddrs && i < WIRE_ADDRS; i++)

@@ -4,6 +4,7 @@
  *   UDP ───────────────┐
  *                      ├─ listen_ask ══ QUERY ══> resolver ══ ANSWER ══ on_answer ─┬─> UDP
  *   TCP ── stream.c ───┘    (an ask)                              (it ends)        └─> stream.c
+ *                             zone transfers:  PART, PROCEED, PART, ... ANSWER
  *
  * On one side are clients, which may send anything, at any rate, and under false addresses.
  * On the other is the resolver, which answers each query once, and in time.  So nothing here
@@ -181,16 +182,48 @@ on_answer(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	ask_end(l, a);
-	if (was.conn != NULL)
+	if (was.conn != NULL && was.parts && f->len == 0)
+		stream_break(was.conn);
+	else if (was.conn != NULL)
 		stream_answer(was.conn, f->body, f->len);
 	else if (!was.door->tcp && f->len > 0)
 		datagram_answer(&was, f->body, f->len);
 	stream_resume(l);
 }
 
+void
+listen_proceed(struct listener *l, struct ask *a, bool on)
+{
+	uint8_t body[MSG_PROCEED_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	a->owes = false;
+	msg_proceed_put(&w, &(struct msg_proceed){ .flags = on ? PROCEED_ON : 0 });
+	chan_send(l->dns, MSG_PROCEED, a->flow, body, sizeof(body), NULL, 0, -1);
+}
+
+static void
+on_part(struct chan *c, const struct frame *f, int fd)
+{
+	struct listener *l = chan_arg(c);
+	struct ask *a = &l->asks[f->flow % ASKS_MAX];
+
+	(void)fd;
+	if (f->flow == 0 || a->flow != f->flow || a->owes) {
+		chan_fail(c, "a PART of nothing, or before its PROCEED");
+		return;
+	}
+	a->parts = a->owes = true;
+	if (a->conn != NULL && f->len > 0)
+		stream_part(a->conn, f->body, f->len);
+	else
+		listen_proceed(l, a, false);
+}
+
 /* What the resolver may say; anything else ends the process. */
 static const struct chan_handler answers[] = {
 	{ MSG_ANSWER, on_answer },
+	{ MSG_PART, on_part },
 	{ 0, NULL }
 };
 

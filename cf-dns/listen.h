@@ -52,6 +52,8 @@ struct ask {
 	struct addr	 client;
 	struct share	*share;
 	struct conn	*conn;		/* NULL: UDP, or it has gone */
+	bool		 parts;		/* some of its answer has come, */
+	bool		 owes;		/* and PROCEED is due for it */
 };
 
 struct listener {
@@ -116,6 +118,8 @@ bool	listen_knows(struct listener *, const struct addr *client);
 /* Hand a query on; false: the client has its share under way, or the resolver does not read. */
 bool	listen_ask(struct listener *, const struct door *, const struct addr *client,
 	    struct conn *, const uint8_t *msg, size_t len);
+/* The PROCEED that is due for an answer of many messages: go on, or not. */
+void	listen_proceed(struct listener *, struct ask *, bool on);
 /* Is this what a client may send: a header, and no answer? */
 bool	listen_is_query(const uint8_t *msg, size_t len);
 
@@ -126,6 +130,10 @@ extern const struct sandbox_row stream_rows[];
 void	stream_init(struct listener *);
 void	stream_on_door(uv_poll_t *, int status, int events);
 void	stream_answer(struct conn *, const uint8_t *msg, size_t len);
+/* One message of an answer that has more; listen_proceed() follows, for all asks that owe it. */
+void	stream_part(struct conn *, const uint8_t *msg, size_t len);
+/* The rest of an answer will not come: nobody must take what there is for all of it. */
+void	stream_break(struct conn *);
 /* A query has ended: somebody may have waited for that. */
 void	stream_resume(struct listener *);
 /* Close them all. */

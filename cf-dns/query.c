@@ -3,6 +3,7 @@
  *
  *   QUERY ─┬─ before[]: no query, AAAA without a route, ... ────────────> ANSWER, made here
  *          └─> waiting ─> busy (c-ares has it) ─┬─ answered ─> after[] ─> ANSWER, relayed
+ *                 │                             ├─ the first of many: transfer.c ─> PART ... ANSWER
  *                 │                             └─ nobody answered ─┐
  *                 └─ BUDGET_MS after QUERY ─────────────────────────┴──> ANSWER, SERVFAIL
  *
@@ -15,7 +16,7 @@
  * What is thought about a query before a resolver is asked, and about an answer before it goes
  * back, is in files of its own; before[] and after[] are the list of them, in their order.
  *
- * What must stay true: each QUERY is answered once, in reply(), which also frees it.  No
+ * What must stay true: each QUERY is answered once, in query_finish(), which also frees it.  No
  * answer of a resolver passes by after[].
  *
  * SPDX-License-Identifier: MIT
@@ -128,10 +129,9 @@ query_new(struct dns *dns, uint64_t flow, const uint8_t *msg, size_t len)
 
 /* ---- the answer ---- */
 
-static void
-reply(struct query *q, const uint8_t *msg, size_t len, bool made, const char *why)
+void
+query_finish(struct query *q, const uint8_t *msg, size_t len)
 {
-	note_answer(q, msg, len, made, why);
 	if (q->own)
 		alias_resolved(q);
 	else
@@ -142,6 +142,13 @@ reply(struct query *q, const uint8_t *msg, size_t len, bool made, const char *wh
 }
 
 static void
+reply(struct query *q, const uint8_t *msg, size_t len, bool made, const char *why)
+{
+	note_answer(q, msg, len, made, why);
+	query_finish(q, msg, len);
+}
+
+static void
 reply_made(struct query *q, enum wire_rcode rcode, const char *why)
 {
 	uint8_t out[WIRE_REPLY_MAX];
@@ -149,21 +156,36 @@ reply_made(struct query *q, enum wire_rcode rcode, const char *why)
 	reply(q, out, wire_reply(out, q->msg, &q->wire, rcode), true, why);
 }
 
-/* q->answer is what a resolver said. */
-static void
-reply_relayed(struct query *q)
+void
+query_fail(struct query *q, const char *why)
 {
-	uint8_t cut[WIRE_UDP_MIN];
+	reply_made(q, WIRE_SERVFAIL, why);
+}
+
+const char *
+query_edit(struct query *q)
+{
 	const char *why;
 
 	for (size_t i = 0; i < LENGTH(after); i++)
 		if ((why = after[i].hook(q)) != NULL) {
 			log_debug("%s: %s", after[i].what, why);
-			reply_made(q, WIRE_SERVFAIL, why);
-			return;
+			return why;
 		}
 	wire_set_id(q->answer, q->wire.id);
-	if (q->asked.transport == IPPROTO_UDP && q->answer_len > q->wire.udp_size)
+	return NULL;
+}
+
+/* q->answer is what a resolver said. */
+static void
+reply_relayed(struct query *q)
+{
+	uint8_t cut[WIRE_UDP_MIN];
+	const char *why = query_edit(q);
+
+	if (why != NULL)
+		query_fail(q, why);
+	else if (q->asked.transport == IPPROTO_UDP && q->answer_len > q->wire.udp_size)
 		reply(q, cut, wire_truncate(cut, sizeof(cut), q->answer, q->answer_len),
 		    false, q->kept ? "cached" : NULL);
 	else
@@ -264,7 +286,9 @@ query_end(struct query *q)
 	q->via->nbusy--;
 	LIST_REMOVE(q, by_id);
 	q->dns->held -= q->len + q->answer_len;
-	if (q->answer == NULL)
+	if (q->transfer != NULL)
+		transfer_begin(q->transfer);
+	else if (q->answer == NULL)
 		reply_made(q, WIRE_SERVFAIL, "no resolver answered");
 	else if (q->cut && q->asked.transport == IPPROTO_TCP)
 		reply_made(q, WIRE_SERVFAIL, "no resolver answered in full");
@@ -303,6 +327,8 @@ on_tick(uv_timer_t *h)
 		admit(both[i]);
 		idle = idle && TAILQ_EMPTY(&both[i]->busy) && TAILQ_EMPTY(&both[i]->waiting);
 	}
+	transfer_tick(dns);
+	idle = idle && !transfer_any(dns);
 	next = upstream_tick(dns);
 	if (!idle || next > 0)
 		tick_in(dns, idle && next > TICK_MS ? next : TICK_MS);
@@ -348,13 +374,15 @@ query_take(struct query *q, struct upstream *u, const uint8_t *msg, size_t len)
 	char addr[ADDR_STRLEN];
 	bool cut;
 
+	if (q->transfer != NULL)
+		return;			/* one server's is enough, and must not be mixed */
 	if (!wire_answers(msg, len, q->msg, &q->wire)) {
 		log_debug("%s: what came is no answer to the query", addr_str(&u->flow->addr, addr));
 		return;
 	}
-	cut = !u->tcp && (msg[2] & 0x02) != 0;
+	cut = u->tcp ? !transfer_first(q, u, msg, len) : (msg[2] & 0x02) != 0;
 	hold(q, u, msg, len, cut);
-	if (!cut)
+	if (!cut || u->tcp)
 		resolver_answered(q, u->place, msg[3] & 0x0f);
 	else if (!upstream_ask(q, u->place, true))
 		resolver_failed(q, u->place, true);
@@ -518,5 +546,6 @@ query_own(struct dns *dns, uint64_t question, const uint8_t *msg, size_t len, bo
 /* What cf-netstack may ask; anything else ends the process. */
 const struct chan_handler query_handlers[] = {
 	{ MSG_QUERY, on_query },
+	{ MSG_PROCEED, transfer_on_proceed },
 	{ 0, NULL }
 };

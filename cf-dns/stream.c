@@ -91,6 +91,8 @@ conn_close(struct conn *c)
 	while ((a = LIST_FIRST(&c->asks)) != NULL) {
 		LIST_REMOVE(a, link);
 		a->conn = NULL;
+		if (a->owes)
+			listen_proceed(l, a, false);
 	}
 	stall_end(c);
 	TAILQ_REMOVE(&l->conns, c, link);
@@ -137,6 +139,17 @@ watch(struct conn *c)
 
 /* ---- out ---- */
 
+/* All is written: the next message of what has more may come. */
+static void
+parts_proceed(struct conn *c)
+{
+	struct ask *a;
+
+	LIST_FOREACH(a, &c->asks, link)
+		if (a->owes)
+			listen_proceed(c->door->listener, a, true);
+}
+
 static bool
 out_write(struct conn *c)
 {
@@ -158,6 +171,7 @@ out_write(struct conn *c)
 	free(c->out);
 	c->out = NULL;
 	conn_touch(c);
+	parts_proceed(c);
 	return true;
 }
 
@@ -181,11 +195,10 @@ out_add(struct conn *c, const uint8_t *msg, size_t len)
 }
 
 void
-stream_answer(struct conn *c, const uint8_t *msg, size_t len)
+stream_part(struct conn *c, const uint8_t *msg, size_t len)
 {
 	bool waits = c->out_len > 0;
 
-	c->nasks--;
 	if (len > 0 && !out_add(c, msg, len)) {
 		conn_close(c);
 		return;
@@ -193,6 +206,19 @@ stream_answer(struct conn *c, const uint8_t *msg, size_t len)
 	if (c->out_len > 0 && !waits && !out_write(c))
 		return;
 	conn_serve(c);
+}
+
+void
+stream_answer(struct conn *c, const uint8_t *msg, size_t len)
+{
+	c->nasks--;
+	stream_part(c, msg, len);
+}
+
+void
+stream_break(struct conn *c)
+{
+	conn_close(c);
 }
 
 /* ---- in ---- */

@@ -178,17 +178,38 @@ release(struct upstream *u)
 }
 
 void
+upstream_empty(struct upstream *u)
+{
+	u->query->dns->held -= u->in_size;
+	free(u->in);
+	u->in = NULL;
+	u->in_size = 0;
+}
+
+void
+upstream_drop(struct upstream *u)
+{
+	release(u);
+	upstream_empty(u);
+	free(u);
+}
+
+void
 upstream_done(struct query *q)
 {
 	struct upstream *u;
 
 	while ((u = LIST_FIRST(&q->upstreams)) != NULL) {
 		LIST_REMOVE(u, link);
-		release(u);
-		q->dns->held -= u->in_size;
-		free(u->in);
-		free(u);
+		upstream_drop(u);
 	}
+}
+
+void
+upstream_keep(struct upstream *u, struct transfer *t)
+{
+	LIST_REMOVE(u, link);
+	u->transfer = t;
 }
 
 void
@@ -207,7 +228,10 @@ upstream_broken(struct flow *f, const char *why)
 	flow_close(f, CLOSE_PEER);
 	while ((u = LIST_FIRST(&failing)) != NULL) {
 		detach(u);
-		query_refused(u->query, u);
+		if (u->transfer != NULL)
+			transfer_broken(u->transfer);
+		else
+			query_refused(u->query, u);
 	}
 }
 
@@ -378,7 +402,7 @@ in_alloc(struct upstream *u, size_t want)
 	return (u->in = malloc(want)) != NULL;
 }
 
-/* Bytes of a TCP stream: two of length, then one message; there is no second. */
+/* Bytes of a TCP stream: two of length, then one message; a second only where it is a transfer. */
 static void
 tcp_take(struct upstream *u, const uint8_t *p, size_t n)
 {
@@ -400,8 +424,11 @@ tcp_take(struct upstream *u, const uint8_t *p, size_t n)
 	take = want + 2 - u->got < n ? want + 2 - u->got : n;
 	memcpy(u->in + (u->got - 2), p, take);
 	u->got += take;
-	if (take > 0 && u->got == want + 2)
-		query_take(u->query, u, u->in, want);
+	if (take == 0 || u->got < want + 2)
+		return;
+	u->rest = p + take;
+	u->rest_len = n - take;
+	query_take(u->query, u, u->in, want);
 }
 
 struct upstream *
@@ -426,6 +453,8 @@ upstream_payload(struct flow *f, const uint8_t *p, size_t n)
 
 	if (u == NULL)
 		log_debug("%s: an answer that nobody waits for", addr_str(&f->addr, addr));
+	else if (u->transfer != NULL)
+		transfer_payload(u->transfer, p, n);
 	else if (f->tcp)
 		tcp_take(u, p, n);
 	else

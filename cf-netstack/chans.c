@@ -215,8 +215,16 @@ on_answer(struct chan *c, const struct frame *f, int fd)
 	names_answer(stack_of(c), f->flow, f->body, f->len);
 }
 
+static void
+on_part(struct chan *c, const struct frame *f, int fd)
+{
+	(void)fd;
+	names_part(stack_of(c), f->flow, f->body, f->len);
+}
+
 static const struct chan_handler from_dns[] = {
 	{ MSG_ANSWER, on_answer },
+	{ MSG_PART, on_part },
 	{ 0, NULL }
 };
 

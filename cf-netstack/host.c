@@ -369,6 +369,8 @@ host_recv(struct flow *f, void *data, size_t len, int *err)
 		n = queue_recv(f, data, len, err);
 	if (n > 0)
 		f->down_bytes += (uint64_t)n;
+	if (n > 0 && f->host_mode == HOST_LOCAL && f->queue->service->drained != NULL)
+		f->queue->service->drained(f);
 	return n;
 }
 
@@ -608,6 +610,13 @@ local_more(struct flow *f)
 {
 	if (f->host_mode == HOST_LOCAL)
 		wake_writable(f);
+}
+
+void
+local_fail(struct flow *f)
+{
+	if (f->host_mode == HOST_LOCAL)
+		queue_fail(f, ECONNRESET);
 }
 
 void

@@ -8,9 +8,12 @@
  *   UDP datagram --> QUERY ... ANSWER --> datagram from the address that was asked
  *   TCP stream   --> cut at its length words (RFC 1035 4.2.2) --> QUERY ... ANSWER
  *                --> length word and message, in the order in which they come (RFC 7766 6.2.1.1)
+ *   zone transfer --> QUERY ... PART, PROCEED once the child has read enough, PART ... ANSWER
  *
  * A number is kept for each message until its answer.  They are bounded in all, and for a TCP
- * connection; one that has reached its bound is not read until an answer has come.
+ * connection; one that has reached its bound is not read until an answer has come.  Of an answer in
+ * parts cf-dns sends one at a time, so a child that does not read stops it there.  A connection on
+ * which one breaks is reset: what the child has of it must not look like all of it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,6 +38,8 @@ struct asked {
 	LIST_ENTRY(asked) in_stream;
 	uint64_t	 id;
 	struct stream	*stream;	/* NULL: UDP */
+	bool		 parts;		/* some of its answer has come, */
+	bool		 owes;		/* and PROCEED is due for it */
 	struct addr	 src, server;
 };
 LIST_HEAD(asked_list, asked);
@@ -48,7 +53,7 @@ struct names {
 struct stream {
 	struct flow	*flow;
 	struct asked_list asked;
-	unsigned	 n_asked;
+	unsigned	 n_asked, n_owed;
 	bool		 eof;		/* the child asks no more */
 	bool		 stalled;	/* input() took less than it was given */
 	struct timer	 timer;
@@ -89,6 +94,7 @@ asked_free(struct names *n, struct asked *a)
 	if (a->stream != NULL) {
 		LIST_REMOVE(a, in_stream);
 		a->stream->n_asked--;
+		a->stream->n_owed -= a->owes;
 	}
 	n->n--;
 	free(a);
@@ -125,6 +131,16 @@ void
 names_udp_input(struct stack *s, const struct pkt *p)
 {
 	(void)ask(s, NULL, &p->src, &p->dst, pkt_payload(p), p->payload_len);
+}
+
+static void
+proceed(struct stack *s, uint64_t id, uint32_t flags)
+{
+	uint8_t body[MSG_PROCEED_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	msg_proceed_put(&w, &(struct msg_proceed){ .flags = flags });
+	chan_send(s->dns, MSG_PROCEED, id, body, sizeof(body), NULL, 0, -1);
 }
 
 /* ---- TCP ---- */
@@ -165,6 +181,9 @@ stream_close(struct flow *f, void *arg)
 
 	while ((a = LIST_FIRST(&t->asked)) != NULL) {
 		LIST_REMOVE(a, in_stream);
+		if (a->owes)
+			proceed(f->stack, a->id, 0);
+		a->owes = false;
 		a->stream = NULL;	/* its answer comes, and goes nowhere */
 		a->src.family = 0;
 	}
@@ -271,27 +290,53 @@ stream_eof(struct flow *f)
 		local_end(f);
 }
 
+/* There may be room for the next message of an answer. */
+static void
+stream_drained(struct flow *f)
+{
+	struct stream *t = local_arg(f);
+	struct asked *a;
+
+	if (t->n_owed == 0 || local_room(f) < MSG_TAIL_MAX + 2)
+		return;
+	LIST_FOREACH(a, &t->asked, in_stream) {
+		if (a->owes)
+			proceed(f->stack, a->id, PROCEED_ON);
+		a->owes = false;
+	}
+	t->n_owed = 0;
+}
+
 const struct local_service names_tcp = {
 	.name = "names",
 	.open = stream_open,
 	.input = stream_input,
 	.eof = stream_eof,
+	.drained = stream_drained,
 	.close = stream_close,
 };
 
 /* ---- answers ---- */
 
-static void
-stream_answer(struct stream *t, const uint8_t *msg, size_t len)
+/* Length word and message.  false: the connection is reset. */
+static bool
+stream_send(struct stream *t, const uint8_t *msg, size_t len)
 {
 	uint8_t word[2];
 	struct wr w = wr_over(word, sizeof(word));
+
+	t->last = t->flow->stack->now;
+	wr_be16(&w, (uint16_t)len);
+	return local_send(t->flow, word, sizeof(word)) && local_send(t->flow, msg, len);
+}
+
+static void
+stream_answer(struct stream *t, const uint8_t *msg, size_t len)
+{
 	struct flow *f = t->flow;
 
 	t->last = f->stack->now;
-	wr_be16(&w, (uint16_t)len);
-	if (len >= DNS_HEADER &&
-	    (!local_send(f, word, sizeof(word)) || !local_send(f, msg, len)))
+	if (len >= DNS_HEADER && !stream_send(t, msg, len))
 		return;
 	if (t->eof && t->n_asked == 0)
 		local_end(f);
@@ -305,15 +350,39 @@ names_answer(struct stack *s, uint64_t id, const uint8_t *msg, size_t len)
 	struct names *n = s->names;
 	struct asked *a = n != NULL ? asked_find(n, id) : NULL;
 	struct stream *t;
+	bool broken;
 
 	if (a == NULL)
 		return;
 	t = a->stream;
+	broken = a->parts && len < DNS_HEADER;
 	if (t == NULL && a->src.family != 0 && len >= DNS_HEADER)
 		dgram_udp_copy(s, &a->server, &a->src, msg, len);
 	asked_free(n, a);
-	if (t != NULL)
+	if (t != NULL && broken)
+		local_fail(t->flow);
+	else if (t != NULL)
 		stream_answer(t, msg, len);
+}
+
+void
+names_part(struct stack *s, uint64_t id, const uint8_t *msg, size_t len)
+{
+	struct asked *a = s->names != NULL ? asked_find(s->names, id) : NULL;
+	struct stream *t = a != NULL ? a->stream : NULL;
+
+	if (a != NULL && a->owes) {
+		chan_fail(s->dns, "PART before PROCEED");
+		return;
+	}
+	if (t == NULL || len < DNS_HEADER) {
+		proceed(s, id, 0);	/* its asker has gone, or cannot have it */
+		return;
+	}
+	a->parts = a->owes = true;
+	t->n_owed++;
+	if (stream_send(t, msg, len))
+		stream_drained(t->flow);
 }
 
 void

@@ -268,6 +268,8 @@ struct local_service {
 	size_t		 (*input)(struct flow *, const uint8_t *, size_t len);
 	/* The child has ended its side; answers may still go out. */
 	void		 (*eof)(struct flow *);
+	/* The child has taken bytes out of the queue; or NULL. */
+	void		 (*drained)(struct flow *);
 	/* The flow is over: free the argument, forget the flow. */
 	void		 (*close)(struct flow *, void *arg);
 };
@@ -277,6 +279,7 @@ bool	 local_send(struct flow *, const void *data, size_t len);
 size_t	 local_room(const struct flow *);	/* how much the queue still takes, of LOCAL_QUEUE_MAX */
 void	 local_more(struct flow *);		/* input() takes bytes again */
 void	 local_end(struct flow *);		/* FIN to the child after what is queued */
+void	 local_fail(struct flow *);		/* RST to the child; what is queued may be lost */
 #define LOCAL_QUEUE_MAX	(256 * 1024)
 
 /* ---- streams between a child end and the host end (relay.c, tcp.c) ---- */
@@ -323,6 +326,8 @@ void	names_udp_input(struct stack *, const struct pkt *);
 extern const struct local_service names_tcp;
 /* ANSWER from cf-dns, whole message; an unknown id is ignored (its asker has gone). */
 void	names_answer(struct stack *, uint64_t id, const uint8_t *msg, size_t len);
+/* PART from cf-dns: a message of an answer over TCP that has more; PROCEED follows, in time. */
+void	names_part(struct stack *, uint64_t id, const uint8_t *msg, size_t len);
 /* The run ends: forget what waits for an answer. */
 void	names_done(struct stack *);
 

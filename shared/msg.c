@@ -132,6 +132,19 @@ msg_query_get(struct rd *r, struct msg_query *m)
 }
 
 void
+msg_proceed_put(struct wr *w, const struct msg_proceed *m)
+{
+	wr_le32(w, m->flags);
+}
+
+bool
+msg_proceed_get(struct rd *r, struct msg_proceed *m)
+{
+	m->flags = rd_le32(r);
+	return !r->bad && (m->flags & ~PROCEED_ON) == 0;
+}
+
+void
 msg_open_put(struct wr *w, const struct msg_open *m)
 {
 	wr_u8(w, m->proto);

@@ -56,6 +56,7 @@ enum role {
 
 #define MSG_HELLO_LEN		8
 #define MSG_QUERY_LEN		44
+#define MSG_PROCEED_LEN		4
 #define MSG_OPEN_LEN		44
 #define MSG_OPENED_LEN		20
 #define MSG_REFUSED_LEN		32
@@ -79,6 +80,8 @@ enum role {
 	M(HELLO,     1, R_ANY,              R_ANY,              MSG_HELLO_LEN,     0,              0) \
 	M(QUERY,    16, R_STACK,            R_DNS,              MSG_QUERY_LEN,     MSG_TAIL_MAX,   0) \
 	M(ANSWER,   17, R_DNS,              R_STACK,            0,                 MSG_TAIL_MAX,   0) \
+	M(PART,     18, R_DNS,              R_STACK,            0,                 MSG_TAIL_MAX,   0) \
+	M(PROCEED,  19, R_STACK,            R_DNS,              MSG_PROCEED_LEN,   0,              0) \
 	M(OPEN,     32, R_OPENER,           R_SERVER,           MSG_OPEN_LEN,      0,              0) \
 	M(OPENED,   33, R_SERVER,           R_OPENER,           MSG_OPENED_LEN,    0,              1) \
 	M(REFUSED,  34, R_SERVER,           R_OPENER,           MSG_REFUSED_LEN,   MSG_TEXT_MAX,   0) \
@@ -136,6 +139,15 @@ struct msg_query {
 	uint8_t		transport;	/* IPPROTO_UDP or IPPROTO_TCP */
 	struct addr	src;		/* who asked */
 	struct addr	server;		/* whom it asked */
+};
+
+/*
+ * To each PART, which is a message of an answer that has more of them (a zone transfer): the asker
+ * has taken it and wants the next, or wants no more.  The next comes only then.
+ */
+#define PROCEED_ON	1u
+struct msg_proceed {
+	uint32_t	flags;
 };
 
 /* A flow that the tree wants.  For ICMP echo the port of src is the identifier. */
@@ -267,6 +279,7 @@ struct msg_packet {
 	bool	msg_##name##_get(struct rd *, struct msg_##name *)
 MSG_BODY(hello);
 MSG_BODY(query);
+MSG_BODY(proceed);
 MSG_BODY(open);
 MSG_BODY(opened);
 MSG_BODY(refused);

@@ -39,6 +39,7 @@ name##_fuzz(const uint8_t *data, size_t len)					\
 }
 ROUND_TRIP(hello, MSG_HELLO_LEN)
 ROUND_TRIP(query, MSG_QUERY_LEN)
+ROUND_TRIP(proceed, MSG_PROCEED_LEN)
 ROUND_TRIP(open, MSG_OPEN_LEN)
 ROUND_TRIP(opened, MSG_OPENED_LEN)
 ROUND_TRIP(refused, MSG_REFUSED_LEN)
@@ -75,7 +76,7 @@ addr_fuzz(const uint8_t *data, size_t len)
 static void	(*const targets[])(const uint8_t *, size_t) = {
 	hello_fuzz, query_fuzz, open_fuzz, opened_fuzz, refused_fuzz, close_fuzz, tun_fuzz,
 	interface_fuzz, packet_fuzz, addr_fuzz, listen_fuzz, name_fuzz, resolve_fuzz,
-	resolved_fuzz
+	resolved_fuzz, proceed_fuzz
 };
 
 int

@@ -38,7 +38,7 @@
 enum manner {
 	ANSWERS_AT_ONCE, STAYS_SILENT, SAYS_SERVFAIL, SAYS_NXDOMAIN, CUTS, CUTS_BUT_NO_TCP,
 	LIES_FIRST, ONLY_LIES, ERROR_WITHOUT_QUESTION, SENDS_EMPTY_FIRST,
-	LIES_TO_THE_FIRST_PORT, ANSWERS_TWICE
+	LIES_TO_THE_FIRST_PORT, ANSWERS_TWICE, TRANSFERS, TRANSFERS_HALF
 };
 
 struct conn {
@@ -89,6 +89,8 @@ struct world {
 	struct fake	fakes[RESOLVERS];
 	struct answer	*last;
 	unsigned	nanswers;
+	unsigned	nparts;		/* that came, */
+	bool		hold_parts;	/* and none is taken */
 	uint8_t		got[ANSWERS];	/* answers by flow */
 	int		err;		/* its stderr */
 	int		log;		/* its events */
@@ -302,6 +304,51 @@ fake_accept(struct fake *f)
 		close(fd);
 }
 
+#define TRANSFER_MESSAGES 200		/* of about 20000 bytes, more than buffers take */
+
+static void
+transfer_part(int fd, const uint8_t *q, size_t qlen, bool soa)
+{
+	static const char record[] = "\xc0\x0c\0\6\0\1\0\0\0\x3c\0\x16\0\0\0\0\0\7\0\0\0\1"
+	    "\0\0\0\1\0\0\0\1\0\0\0\1";
+	static uint8_t a[2 + 65535];
+	struct wire_query wq;
+	size_t len;
+	uint16_t n;
+
+	wire_query(q, qlen, &wq);
+	len = answer_make(a + 2, q, wq.head_len, 20000);
+	n = (uint16_t)((a[8] << 8 | a[9]) + soa);
+	memmove(a + 2 + wq.head_len + (soa ? sizeof(record) - 1 : 0), a + 2 + wq.head_len,
+	    len - wq.head_len);
+	if (soa)
+		memcpy(a + 2 + wq.head_len, record, sizeof(record) - 1);
+	len += soa ? sizeof(record) - 1 : 0;
+	a[8] = (uint8_t)(n >> 8), a[9] = (uint8_t)n;
+	a[13] = 0;					/* no EDNS */
+	a[0] = (uint8_t)(len >> 8), a[1] = (uint8_t)len;
+	if (write(fd, a, len + 2) != (ssize_t)len + 2)
+		_exit(1);
+}
+
+/* A process of its own, which may wait until it is read. */
+static void
+fake_transfer(const struct fake *f, struct conn *c)
+{
+	int n = f->manner == TRANSFERS ? TRANSFER_MESSAGES : TRANSFER_MESSAGES / 2;
+
+	if (fork() == 0) {
+		dup2(c->fd, 0);
+		close_range(1, ~0u, 0);
+		fcntl(0, F_SETFL, 0);
+		for (int i = 0; i < n; i++)
+			transfer_part(0, c->buf + 2, c->len - 2, i == 0 || i == TRANSFER_MESSAGES - 1);
+		_exit(0);
+	}
+	close(c->fd);
+	c->fd = -1;
+}
+
 static void
 fake_tcp(struct fake *f, struct conn *c)
 {
@@ -320,6 +367,10 @@ fake_tcp(struct fake *f, struct conn *c)
 		return;
 	f->ntcp++;
 	f->last_len = want;
+	if (f->manner == TRANSFERS || f->manner == TRANSFERS_HALF) {
+		fake_transfer(f, c);
+		return;
+	}
 	len = answer_make(a + 2, c->buf + 2, want, f->size);
 	a[0] = (uint8_t)(len >> 8), a[1] = (uint8_t)len;
 	for (size_t at = 0; at < len + 2; at += 1000)	/* in pieces */
@@ -427,7 +478,7 @@ static void
 dial_relay(struct world *w, struct dial *d)
 {
 	uint8_t buf[65535];
-	ssize_t n = recv(d->fd, buf, sizeof(buf), 0);
+	ssize_t n = recv(d->fd, buf, d->tcp && d->credit < sizeof(buf) ? d->credit : sizeof(buf), 0);
 	uint8_t err[4];
 	struct wr out = wr_over(err, 4);
 
@@ -461,6 +512,32 @@ on_answer(struct chan *c, const struct frame *f, int fd)
 	memcpy(w->last->msg, f->body, f->len);
 }
 
+__attribute__((unused))
+static void
+proceed(struct chan *c, uint64_t flow, uint32_t flags)
+{
+	uint8_t body[MSG_PROCEED_LEN];
+	struct wr wr = wr_over(body, sizeof(body));
+
+	wr_le32(&wr, flags);
+	chan_send(c, MSG_PROCEED, flow, body, sizeof(body), NULL, 0, -1);
+}
+
+static void
+on_part(struct chan *c, const struct frame *f, int fd)
+{
+	struct world *w = chan_arg(c);
+
+	(void)fd;
+	ck_assert_uint_eq(w->got[f->flow], 0);
+	w->nparts++;
+	w->last->flow = f->flow;
+	w->last->len = f->len;
+	memcpy(w->last->msg, f->body, f->len);
+	if (!w->hold_parts)
+		proceed(c, f->flow, PROCEED_ON);
+}
+
 static void
 on_taken(struct chan *c, const struct frame *f, int fd)
 {
@@ -472,7 +549,9 @@ on_taken(struct chan *c, const struct frame *f, int fd)
 }
 
 static const struct chan_handler spawn_handlers[] = { { MSG_TAKEN, on_taken }, { 0, NULL } };
-static const struct chan_handler stack_handlers[] = { { MSG_ANSWER, on_answer }, { 0, NULL } };
+static const struct chan_handler stack_handlers[] = {
+	{ MSG_ANSWER, on_answer }, { MSG_PART, on_part }, { 0, NULL }
+};
 static const struct chan_handler dial_handlers[] = {
 	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_DATA, on_data },
 	{ MSG_WINDOW, on_window }, { 0, NULL }
@@ -601,7 +680,7 @@ world_turn(struct world *w, int timeout)
 		for (int k = 0; k < CONNS; k++)
 			POLL(w->fakes[i].conns[k].fd, &w->fakes[i].conns[k]);
 	for (size_t i = 0; i < w->ndials; i++)
-		if (w->dials[i].fd != -1)
+		if (w->dials[i].fd != -1 && w->dials[i].credit > 0)
 			POLL(w->dials[i].fd, &w->dials[i]);
 #undef POLL
 	if (poll(p, n, timeout) <= 0)

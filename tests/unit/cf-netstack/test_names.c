@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <netinet/in.h>
 
 #include "packets.h"
@@ -305,6 +306,145 @@ START_TEST(pipelining_is_bounded_and_goes_on_with_answers)
 }
 END_TEST
 
+/* ---- answers in parts ---- */
+
+/* The number of a query that has come over a stream. */
+static uint64_t
+asked_on(struct flow *f, uint16_t id)
+{
+	uint8_t in[100];
+	struct msg_query m;
+	const uint8_t *bytes;
+	size_t len;
+	int err;
+
+	host_send(f, in, prefixed(in, id, 30), &err);
+	return query(&m, &len, &bytes).flow;
+}
+
+/* What has been said to a PART: PROCEED's flags; -1: nothing yet. */
+static int
+proceeded(uint64_t id)
+{
+	struct frame f = next_frame(s.dns, dns_fd, R_DNS);
+	struct rd r = rd_over(f.body, f.len);
+	struct msg_proceed m;
+
+	if (f.type == 0)
+		return -1;
+	ck_assert_uint_eq(f.type, MSG_PROCEED);
+	ck_assert_uint_eq(f.flow, id);
+	ck_assert(msg_proceed_get(&r, &m));
+	return (int)m.flags;
+}
+
+START_TEST(parts_go_on_as_the_child_reads)
+{
+	uint64_t id = asked_on(stream(), 1);
+
+	for (uint16_t i = 0; i < 3; i++) {
+		names_part(&s, id, message(i, 50), 50);
+		ck_assert_int_eq(proceeded(id), PROCEED_ON);
+		ck_assert_int_eq(proceeded(id), -1);
+	}
+	names_answer(&s, id, message(3, 50), 50);
+	stack_turn(&s);
+	ck_assert_uint_eq(down_len, 4 * 52);
+	for (uint16_t i = 0; i < 4; i++)
+		ck_assert_mem_eq(down + i * 52 + 2, message(i, 50), 50);
+	ck_assert(!down_eof);
+}
+END_TEST
+
+START_TEST(parts_wait_for_a_child_that_does_not_read)
+{
+	struct flow *f = stream();
+	uint64_t id = asked_on(f, 1);
+	unsigned n = 0;
+	int on, err;
+
+	do {
+		ck_assert_uint_lt(n++, 10);
+		names_part(&s, id, message(1, 65535), 65535);
+	} while ((on = proceeded(id)) == PROCEED_ON);
+	ck_assert_int_eq(on, -1);
+	ck_assert_uint_ge(n, 3);
+	ck_assert_int_eq(host_recv(f, down, 1, &err), 1);	/* a byte is no room */
+	ck_assert_int_eq(proceeded(id), -1);
+	kept_readable(f);
+	ck_assert_int_eq(proceeded(id), PROCEED_ON);
+	ck_assert_int_eq(proceeded(id), -1);
+	ck_assert_uint_eq(down_len, n * 65537 - 1);
+}
+END_TEST
+
+START_TEST(child_that_goes_away_wants_no_more_parts)
+{
+	struct flow *f = stream();
+	uint64_t id = asked_on(f, 1);
+
+	while (names_part(&s, id, message(1, 65535), 65535), proceeded(id) == PROCEED_ON)
+		;
+	flow_end(f, CLOSE_RESET);
+	stack_turn(&s);
+	ck_assert_int_eq(proceeded(id), 0);
+	ck_assert_int_eq(proceeded(id), -1);
+	names_part(&s, id, message(1, 50), 50);		/* not seen in time */
+	ck_assert_int_eq(proceeded(id), 0);
+	names_answer(&s, id, NULL, 0);
+	names_part(&s, id, message(1, 50), 50);		/* of nobody */
+	ck_assert_int_eq(proceeded(id), 0);
+}
+END_TEST
+
+START_TEST(answer_that_breaks_resets_its_connection)
+{
+	struct flow *f = stream();
+	uint64_t id = asked_on(f, 1);
+	ssize_t n;
+	int err;
+
+	names_part(&s, id, message(1, 50), 50);
+	ck_assert_int_eq(proceeded(id), PROCEED_ON);
+	names_answer(&s, id, NULL, 0);
+	while ((n = host_recv(f, down, sizeof(down), &err)) > 0)
+		;
+	ck_assert_int_eq(n, HOST_ERROR);
+	ck_assert_int_eq(err, ECONNRESET);
+	/* Without a part it is only no answer. */
+	f = stream();
+	names_answer(&s, asked_on(f, 1), NULL, 0);
+	ck_assert_int_eq(host_recv(f, down, sizeof(down), &err), HOST_AGAIN);
+}
+END_TEST
+
+START_TEST(datagram_gets_no_parts)
+{
+	struct msg_query m;
+	const uint8_t *bytes;
+	size_t len;
+	uint64_t id;
+
+	send_udp(&child, &server, message(7, 30), 30, NULL, NULL);
+	id = query(&m, &len, &bytes).flow;
+	names_part(&s, id, message(7, 100), 100);
+	ck_assert_int_eq(proceeded(id), 0);
+	ck_assert_uint_eq(n_seen, 0);
+}
+END_TEST
+
+START_TEST(two_parts_at_once_are_garbage)
+{
+	struct flow *f = stream();
+	uint64_t id = asked_on(f, 1);
+
+	while (names_part(&s, id, message(1, 65535), 65535), proceeded(id) == PROCEED_ON)
+		;
+	names_part(&s, id, message(1, 50), 50);
+	ck_assert_str_eq(chan_why(s.dns), "PART before PROCEED");
+}
+END_TEST
+
 START_TEST(garbage_in_a_stream_ends_it)
 {
 	static const uint8_t zero[20];
@@ -350,6 +490,12 @@ main(void)
 	tcase_add_test(tc, answers_still_come_after_the_child_has_ended);
 	tcase_add_test(tc, connection_that_goes_away_takes_its_questions_along);
 	tcase_add_test(tc, pipelining_is_bounded_and_goes_on_with_answers);
+	tcase_add_test(tc, parts_go_on_as_the_child_reads);
+	tcase_add_test(tc, parts_wait_for_a_child_that_does_not_read);
+	tcase_add_test(tc, child_that_goes_away_wants_no_more_parts);
+	tcase_add_test(tc, answer_that_breaks_resets_its_connection);
+	tcase_add_test(tc, datagram_gets_no_parts);
+	tcase_add_test(tc, two_parts_at_once_are_garbage);
 	tcase_add_test(tc, garbage_in_a_stream_ends_it);
 	tcase_add_test(tc, idle_connection_is_ended);
 	suite_add_tcase(suite, tc);

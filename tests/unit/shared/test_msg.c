@@ -172,6 +172,8 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(hello, MSG_HELLO_LEN, .version = 0x1234, .role = R_DIAL, .caps = 0xdeadbeef);
 	ROUND_TRIP(query, MSG_QUERY_LEN, .transport = IPPROTO_UDP, .src = V4(1), .server = V4(53));
 	ROUND_TRIP(query, MSG_QUERY_LEN, .transport = IPPROTO_TCP, .server = V6(53));
+	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = PROCEED_ON);
+	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = 0);
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_TCP, .hop_limit = 64, .tclass = 0xff,
 	    .df = true, .src = V4(0xffff), .dst = V4(80));
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_ICMPV6, .src = V6(3), .dst = V6(0));
@@ -220,6 +222,8 @@ START_TEST(values_that_do_not_exist_are_refused)
 	ck_assert(!ACCEPTED(query, { .transport = IPPROTO_ICMP, .server = V4(53) }));
 	ck_assert(!ACCEPTED(query, { .transport = IPPROTO_UDP }));
 	ck_assert(!ACCEPTED(query, { .transport = IPPROTO_UDP, .server = { .family = 9 } }));
+	for (uint32_t flags = 0; flags < 300; flags++)
+		ck_assert_int_eq(ACCEPTED(proceed, { .flags = flags }), flags <= PROCEED_ON);
 	for (int why = 0; why < 256; why++)
 		ck_assert_int_eq(ACCEPTED(refused, { .why = (enum refusal)why }),
 		    why >= REFUSED_POLICY && why <= REFUSED_LIMIT);
