@@ -15,6 +15,7 @@ no_wire() {
 # wire_up OPTION ...: a second link between host and server, beside the veth.
 wire_up() {
 	until_true 5 no_wire
+	rm -f said			# what the last one said
 	"$BUILD/tests/bench/wire" "$@" /proc/self/ns/net "$SERVER" >said &
 	WIRE=$!
 	until_true 5 grep -q ready said
