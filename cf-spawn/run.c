@@ -254,7 +254,7 @@ run(struct conf *conf)
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
 	if (conf->ndns == 0 && !conf->check_only)
-		follow_start(&r.follow);	/* before it is read, so no change is missed */
+		r.look_at = FOLLOW_AFTER_MS;
 	texts_read(&r.texts, conf);
 	policy_make(conf);
 	helpers_find_programs(conf);

@@ -13,6 +13,12 @@
 
 enum state { STARTING, RUNNING, FINISHING, FINISHED };
 
+/*
+ * A run that is shorter does not follow resolv.conf: the end of an inotify descriptor takes the
+ * kernel some 10 ms, which is as long as all the rest.
+ */
+#define FOLLOW_AFTER_MS	500
+
 struct run {
 	const struct conf	*conf;
 	struct identity		 id;
@@ -23,6 +29,7 @@ struct run {
 	struct tcp_choice	 tcp;
 	struct control		 told;		/* to helpers that are told of changes */
 	struct follow		 follow;
+	bool			 follows;	/* resolv.conf is followed, or cannot be */
 	long			 look_at;	/* ms since began: read resolv.conf again; 0: no need */
 	bool			 looked;	/* it was of no use then */
 	int			 signal_fd;

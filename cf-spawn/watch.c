@@ -101,6 +101,8 @@ resolv_conf_take(struct run *r)
 	char text[ADDR_STRLEN];
 
 	r->look_at = 0;
+	if (why != NULL && r->texts.resolvers.n == 0)
+		return;			/* it named none before */
 	if (why != NULL && !r->looked) {	/* perhaps it is being written: look once more */
 		r->looked = true;
 		r->look_at = run_ms_since(&r->began) + 2 * SETTLE_MS;
@@ -160,8 +162,12 @@ watch_turn(struct run *r, int ms)
 		if (r->look_at == 0)
 			r->look_at = run_ms_since(&r->began) + SETTLE_MS;
 	}
-	if (r->look_at != 0 && run_ms_since(&r->began) >= r->look_at)
+	if (r->look_at != 0 && run_ms_since(&r->began) >= r->look_at) {
+		if (!r->follows)
+			follow_start(&r->follow);	/* then it is read, so no change is missed */
+		r->follows = true;
 		resolv_conf_take(r);
+	}
 	for (int i = 0; i < CONTROL_CHANNELS; i++)
 		if (fds[4 + i].revents != 0)
 			control_read(&r->told, i);
