@@ -1,8 +1,9 @@
 /*
  * main.c - cf-doctor: can this host do it, and what did a run do.
  *
- * Two programs in one file, told apart by the first word: the checks (doctor.h), and
- * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h).
+ * Three programs in one file, told apart by the first word: the checks (doctor.h), `summary`,
+ * the sealed child of cf-spawn that prints the end of a run (summary.h), and `monitor`, the
+ * table of flows on a terminal (monitor.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -15,14 +16,16 @@
 #include "cli.h"
 #include "doctor.h"
 #include "log.h"
+#include "monitor.h"
 #include "summary.h"
 
 struct options {
 	struct summary_conf	summary;
+	struct monitor_conf	monitor;
 	bool			json, print;
 };
 
-static const struct cli	doctor_cli, summary_cli;
+static const struct cli	doctor_cli, summary_cli, monitor_cli;
 
 static bool
 set_format(void *conf, const char *arg, char *why)
@@ -45,6 +48,26 @@ set_facts_fd(void *conf, const char *arg, char *why)
 CLI_SET(options, print, cli_true)
 
 static bool
+set_tty_fd(void *conf, const char *arg, char *why)
+{
+	return cli_fd(arg, &((struct options *)conf)->monitor.tty_fd, why);
+}
+
+static bool
+set_term(void *conf, const char *arg, char *why)
+{
+	(void)why;
+	((struct options *)conf)->monitor.term = arg;
+	return true;
+}
+
+static bool
+set_leave(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct options *)conf)->monitor.leave, why);
+}
+
+static bool
 set_doctor_help(void *conf, const char *arg, char *why)
 {
 	(void)conf, (void)arg, (void)why;
@@ -57,6 +80,14 @@ set_summary_help(void *conf, const char *arg, char *why)
 {
 	(void)conf, (void)arg, (void)why;
 	cli_help(&summary_cli);
+	exit(0);
+}
+
+static bool
+set_monitor_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&monitor_cli);
 	exit(0);
 }
 
@@ -85,8 +116,19 @@ static const struct cli_option summary_options[] = {
 	{ 0,   NULL,       NULL,   NULL,             NULL }
 };
 
+static const struct cli_option monitor_options[] = {
+	{ 0,   "leave",    NULL,   set_leave,        "end with the log, and do not wait for q" },
+	{ 0,   "term",     "TYPE", set_term,         "of the terminal (TERM)" },
+	{ 0,   "tty-fd",   "N",    set_tty_fd,       "descriptor of the terminal (/dev/tty)" },
+	{ 'h', "help",     NULL,   set_monitor_help, "print this" },
+	{ 'n', "check",    NULL,   set_print,        "print what the sandbox allows, and exit" },
+	{ 'V', "version",  NULL,   set_version,      "print the version" },
+	{ 0,   NULL,       NULL,   NULL,             NULL }
+};
+
 static const struct cli doctor_cli = {
-	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]",
+	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
+	"       cf-doctor monitor [options] [FLOW.jsonl]",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -96,6 +138,30 @@ static const struct cli summary_cli = {
 	"Count the events of a run as they come, and print a summary at their end.",
 	summary_options
 };
+
+static const struct cli monitor_cli = {
+	"cf-doctor monitor", "[options] [FLOW.jsonl]",
+	"Show the flows of a log in a table on the terminal, as they come.",
+	monitor_options
+};
+
+static int
+monitor_main(int argc, char **argv)
+{
+	struct options o = { .monitor.tty_fd = -1 };
+	int first = cli_parse(&monitor_cli, &o, argc, argv, 2);
+
+	if (o.print) {
+		sandbox_print(monitor_sandbox);
+		return 0;
+	}
+	if (first + 1 < argc) {
+		log_fatal_status(2);
+		fatalx("more than one log (try: cf-doctor monitor --help)");
+	}
+	o.monitor.file = argv[first];
+	return monitor_run(&o.monitor);
+}
 
 static int
 summary_main(int argc, char **argv)
@@ -148,6 +214,8 @@ main(int argc, char *argv[])
 	log_init("cf-doctor", 0);
 	if (argc > 1 && strcmp(argv[1], "summary") == 0)
 		return summary_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "monitor") == 0)
+		return monitor_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

@@ -189,6 +189,7 @@ struct flow {
 
 	uint64_t	 up_bytes, down_bytes;	/* payload; host.c counts both */
 	uint32_t	 up_packets, down_packets; /* the child end counts these */
+	uint64_t	 told_bytes;	/* their sum, when cf-proxy was last told (counts.c) */
 	struct timer	 timer;		/* the child end's */
 };
 
@@ -373,6 +374,8 @@ struct stack {
 	uint64_t	 now;		/* ms, monotonic; the same during a turn */
 	uint64_t	 now_us;
 	struct timers	 timers;
+	struct timer	 counts;	/* counts.c */
+	uint64_t	 counts_every;	/* ms */
 	struct tun	 tun;
 	struct flow_table flows;
 	struct flow_list run;		/* flows with more to do */

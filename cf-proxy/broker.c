@@ -150,6 +150,26 @@ on_limit(struct chan *c, const struct frame *f, int fd)
 		chan_fail(c, "bad LIMIT");
 }
 
+static void
+on_counts(struct chan *c, const struct frame *f, int fd)
+{
+	struct broker *b = chan_arg(c);
+	const struct asked *fl = idmap_get(&b->by_id, f->flow);
+	struct rd r = rd_over(f->body, f->len);
+	struct record_names names;
+	struct msg_counts m;
+
+	(void)fd;
+	if (!msg_counts_get(&r, &m) || (fl != NULL && !fl->opened)) {
+		chan_fail(c, "bad COUNTS");
+		return;
+	}
+	if (fl == NULL)
+		return;
+	names = asked_names(fl);
+	record_update(fl->id, &fl->open, &names, &m);
+}
+
 /* DATA, WINDOW, EOF and RESET, either way. */
 static void
 on_payload(struct chan *c, const struct frame *f, int fd)
@@ -248,10 +268,12 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 	{ MSG_EOF, on_payload }, { MSG_RESET, on_payload }
 
 static const struct chan_handler client_handlers[] = {
-	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit }, { 0 }
+	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit },
+	{ MSG_COUNTS, on_counts }, { 0 }
 };
 static const struct chan_handler client_handlers_data[] = {
-	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit }, PAYLOAD, { 0 }
+	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit },
+	{ MSG_COUNTS, on_counts }, PAYLOAD, { 0 }
 };
 static const struct chan_handler dialler_handlers[] = {
 	{ MSG_OPENED, on_opened }, { MSG_REFUSED, on_refused }, { 0 }

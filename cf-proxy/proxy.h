@@ -101,6 +101,9 @@ void		 record_result(const struct msg_open *, const struct record_names *,
 /* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
 		    const char *name);
+/* What it has carried so far. */
+void		 record_update(uint64_t flow, const struct msg_open *, const struct record_names *,
+		    const struct msg_counts *);
 void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
 		    const struct msg_close *, uint64_t duration_ms);
 /*

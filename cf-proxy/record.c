@@ -176,6 +176,22 @@ total(uint64_t v)
 }
 
 void
+record_update(uint64_t flow, const struct msg_open *o, const struct record_names *names,
+    const struct msg_counts *m)
+{
+	json_t *f;
+
+	if (!event_wanted())
+		return;
+	f = fields_of(o, names);
+	json_object_set_new(f, "flow", total(flow));
+	json_object_set_new(f, "src_port", json_integer(o->src.port));
+	json_object_set_new(f, "bytes_up", total(m->up_bytes));
+	json_object_set_new(f, "bytes_down", total(m->down_bytes));
+	event_emit("flow_update", f, NULL);
+}
+
+void
 record_end(uint64_t flow, const struct msg_open *o, const struct record_names *names,
     const struct msg_close *m, uint64_t duration_ms)
 {

@@ -229,6 +229,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	stack->in = stack->out = control[1];
 	arg_fd(stack, "--proxy-fd", proxy[0]);
 	arg_fd(stack, "--dns-fd", names[0]);
+	if (conf->flow_updates > 0)
+		arg_number(stack, "--counts", conf->flow_updates);
 
 	policy->in = policy->out = proxy[1];
 	arg(policy, "--policy");

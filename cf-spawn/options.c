@@ -151,6 +151,12 @@ set_allow_encdns(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_flow_updates(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 1, 3600, &((struct conf *)conf)->flow_updates, why);
+}
+
+static bool
 set_deny_answer(void *conf, const char *arg, char *why)
 {
 	static const char *const kinds[] = { "empty", "nxdomain", "refused" };
@@ -226,6 +232,8 @@ static const struct cli_option options[] = {
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
+	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,
+	  "note so often in the flow log what open flows have carried" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
 	  "write start, end and reason to descriptor N (JSON lines)" },
 	{ 0,   "wait",		NULL,		set_wait_tree,

@@ -55,6 +55,7 @@ struct conf {
 	bool		 summary;
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
+	long		 flow_updates;	/* seconds; 0: none */
 	bool		 check_only;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;

@@ -251,6 +251,21 @@ msg_limit_get(struct rd *r, struct msg_limit *m)
 }
 
 void
+msg_counts_put(struct wr *w, const struct msg_counts *m)
+{
+	wr_le64(w, m->up_bytes);
+	wr_le64(w, m->down_bytes);
+}
+
+bool
+msg_counts_get(struct rd *r, struct msg_counts *m)
+{
+	m->up_bytes = rd_le64(r);
+	m->down_bytes = rd_le64(r);
+	return !r->bad;
+}
+
+void
 msg_name_put(struct wr *w, const struct msg_name *m)
 {
 	msg_addr_put(w, &m->addr);

@@ -64,6 +64,7 @@ enum role {
 #define MSG_RESET_LEN		4
 #define MSG_CLOSE_LEN		36
 #define MSG_LIMIT_LEN		16
+#define MSG_COUNTS_LEN		16
 #define MSG_NAME_LEN		28
 #define MSG_RESOLVE_LEN		4
 #define MSG_RESOLVED_LEN	4
@@ -91,6 +92,7 @@ enum role {
 	M(RESET,    40, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_RESET_LEN,     0,              0) \
 	M(CLOSE,    41, R_OPENER,           R_SERVER,           MSG_CLOSE_LEN,     0,              0) \
 	M(LIMIT,    42, R_STACK,            R_PROXY,            MSG_LIMIT_LEN,     0,              0) \
+	M(COUNTS,   43, R_STACK,            R_PROXY,            MSG_COUNTS_LEN,    0,              0) \
 	M(NAME,     48, R_DNS,              R_PROXY,            MSG_NAME_LEN,      MSG_NAME_MAX,   0) \
 	M(RESOLVE,  49, R_PROXY,            R_DNS,              MSG_RESOLVE_LEN,   MSG_NAME_MAX,   0) \
 	M(RESOLVED, 50, R_DNS,              R_PROXY,            MSG_RESOLVED_LEN,  MSG_ADDRS_TAIL, 0) \
@@ -212,6 +214,11 @@ struct msg_limit {
 	uint64_t	times;		/* since the last LIMIT about it; at least 1 */
 };
 
+/* What an open flow has carried so far: payload, as in CLOSE.  Only where it was asked for. */
+struct msg_counts {
+	uint64_t	up_bytes, down_bytes;
+};
+
 /* This name has this address; the tail is the name, in the form of name.h. */
 #define MSG_NAME_SYNTHETIC	1u	/* the address was made up for this name alone */
 #define MSG_NAME_PINNED		2u	/* a hosts file says so: it never expires */
@@ -285,6 +292,7 @@ MSG_BODY(opened);
 MSG_BODY(refused);
 MSG_BODY(close);
 MSG_BODY(limit);
+MSG_BODY(counts);
 MSG_BODY(name);
 MSG_BODY(resolve);
 MSG_BODY(resolved);
