@@ -1,0 +1,526 @@
+/*
+ * test_quicinitial.c - Initials of the two versions: the packets that the RFCs print, those of a
+ * real client, and such as only a hostile one sends.
+ *
+ * Packets are sealed here with the keys as the RFCs print them (RFC 9001 A.1, RFC 9369 A.1), not
+ * with those that the code under test derives.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <fcntl.h>
+#include <nettle/aes.h>
+#include <nettle/gcm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../main.h"
+#include "flight.h"
+#include "rd.h"
+
+#define V1	1u
+#define V2	0x6b3343cfu
+
+static const uint8_t dcid[8] = { 0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08 };
+
+static const struct keys {
+	uint32_t	version;
+	uint8_t		key[16], iv[12], hp[16];
+	uint8_t		initial;
+} keys[] = {
+	{ V1, { 0x1f, 0x36, 0x96, 0x13, 0xdd, 0x76, 0xd5, 0x46, 0x77, 0x30, 0xef, 0xcb, 0xe3, 0xb1,
+	    0xa2, 0x2d }, { 0xfa, 0x04, 0x4b, 0x2f, 0x42, 0xa3, 0xfd, 0x3b, 0x46, 0xfb, 0x25, 0x5c },
+	    { 0x9f, 0x50, 0x44, 0x9e, 0x04, 0xa0, 0xe8, 0x10, 0x28, 0x3a, 0x1e, 0x99, 0x33, 0xad,
+	    0xed, 0xd2 }, 0xc0 },
+	{ V2, { 0x8b, 0x1a, 0x0b, 0xc1, 0x21, 0x28, 0x42, 0x90, 0xa2, 0x9e, 0x09, 0x71, 0xb5, 0xcd,
+	    0x04, 0x5d }, { 0x91, 0xf7, 0x3e, 0x23, 0x51, 0xd8, 0xfa, 0x91, 0x66, 0x0e, 0x90, 0x9f },
+	    { 0x45, 0xb9, 0x5e, 0x15, 0x23, 0x5d, 0x6f, 0x45, 0xa6, 0xb1, 0x9c, 0xbc, 0xb0, 0x29,
+	    0x4b, 0xa9 }, 0xd0 },
+};
+
+static struct flight_quic *q;
+static struct flight f;
+
+static void
+setup(void)
+{
+	ck_assert_ptr_nonnull(q = flight_quic_new());
+}
+
+static void
+teardown(void)
+{
+	flight_quic_free(q);
+}
+
+static void
+anew(void)
+{
+	teardown();
+	setup();
+}
+
+static enum flight_state
+give(const void *bytes, size_t n)
+{
+	uint8_t *copy = malloc(n > 0 ? n : 1);
+	enum flight_state state;
+
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, bytes, n);
+	state = flight_quic_datagram(q, copy, n, &f);
+	free(copy);
+	return state;
+}
+
+/* ---- packets ---- */
+
+/* What a test may turn; what it leaves at 0 is as in the RFCs. */
+struct shape {
+	const struct keys	*keys;		/* NULL: version 1 */
+	uint64_t		 pn;
+	size_t			 pn_len;	/* 0: 4 */
+	uint8_t			 bits;		/* to be set in the first byte, before protection */
+	uint8_t			 cid_xor, scid_len;
+	size_t			 token_len;
+};
+
+static uint8_t packet[FLIGHT_MAX];
+
+/* One Initial around the frames, behind `at`; the length of both. */
+static size_t
+seal(size_t at, const struct shape *s, const uint8_t *frames, size_t len)
+{
+	const struct keys *k = s->keys != NULL ? s->keys : &keys[0];
+	size_t pn_len = s->pn_len != 0 ? s->pn_len : 4, head;
+	struct wr w = wr_over(packet + at, sizeof(packet) - at);
+	uint8_t nonce[12], mask[16], *first = w.p, *pn;
+	struct gcm_aes128_ctx aead;
+	struct aes128_ctx hp;
+
+	wr_u8(&w, (uint8_t)(k->initial | (pn_len - 1) | s->bits));
+	wr_be32(&w, k->version);
+	wr_u8(&w, sizeof(dcid));
+	wr_bytes(&w, dcid, sizeof(dcid));
+	first[6] ^= s->cid_xor;
+	wr_u8(&w, s->scid_len);
+	wr_bytes(&w, (uint8_t[20]){ 9 }, s->scid_len);
+	wr_be16(&w, (uint16_t)(0x4000 | s->token_len));
+	for (size_t i = 0; i < s->token_len; i++)
+		wr_u8(&w, 't');
+	wr_be16(&w, (uint16_t)(0x4000 | (pn_len + len + 16)));
+	pn = w.p;
+	wr_be(&w, s->pn, pn_len);
+	head = (size_t)(w.p - first);
+	memcpy(nonce, k->iv, sizeof(nonce));
+	for (int i = 0; i < 8; i++)
+		nonce[11 - i] ^= (uint8_t)(s->pn >> 8 * i);
+	gcm_aes128_set_key(&aead, k->key);
+	gcm_aes128_set_iv(&aead, sizeof(nonce), nonce);
+	gcm_aes128_update(&aead, head, first);
+	gcm_aes128_encrypt(&aead, len, wr_take(&w, len), frames);
+	gcm_aes128_digest(&aead, 16, wr_take(&w, 16));
+	ck_assert(!w.bad);
+	aes128_set_encrypt_key(&hp, k->hp);
+	aes128_encrypt(&hp, 16, mask, pn + 4);
+	first[0] ^= mask[0] & 0x0f;
+	for (size_t i = 0; i < pn_len; i++)
+		pn[i] ^= mask[1 + i];
+	return (size_t)(w.p - packet);
+}
+
+/* ---- frames ---- */
+
+static uint8_t frames[8192];
+static struct wr fw;
+
+static void
+frames_begin(void)
+{
+	fw = wr_over(frames, sizeof(frames));
+}
+
+static void
+crypto(size_t offset, const uint8_t *data, size_t len)
+{
+	wr_u8(&fw, 6);
+	wr_be32(&fw, (uint32_t)(0x80000000 | offset));
+	wr_be16(&fw, (uint16_t)(0x4000 | len));
+	wr_bytes(&fw, data, len);
+}
+
+static void
+raw(const void *bytes, size_t len)
+{
+	wr_bytes(&fw, bytes, len);
+}
+
+/* Frames are padded to 40 bytes, so that there is something to sample. */
+static size_t
+frames_seal(size_t at, const struct shape *s)
+{
+	while (fw.p - frames < 40)
+		wr_u8(&fw, 0);
+	ck_assert(!fw.bad);
+	return seal(at, s, frames, (size_t)(fw.p - frames));
+}
+
+/* The hello of RFC 9001 A.2 up to its server name, and a key share of `share` bytes. */
+static uint8_t hello[4096];
+
+static size_t
+hello_make(const char *name, size_t share)
+{
+	struct wr w = wr_over(hello, sizeof(hello));
+	size_t len = strlen(name);
+
+	wr_be(&w, 0x01000000 | (2 + 32 + 1 + 4 + 2 + 2 + 9 + len + 4 + share), 4);
+	wr_be16(&w, 0x0303);
+	wr_bytes(&w, (uint8_t[33]){ 5 }, 33);
+	wr_be(&w, 0x00021301, 4);
+	wr_be16(&w, 0x0100);
+	wr_be16(&w, (uint16_t)(9 + len + 4 + share));
+	wr_be16(&w, 51);
+	wr_be16(&w, (uint16_t)share);
+	for (size_t i = 0; i < share; i++)
+		wr_u8(&w, (uint8_t)i);
+	wr_be16(&w, 0);
+	wr_be16(&w, (uint16_t)(len + 5));
+	wr_be16(&w, (uint16_t)(len + 3));
+	wr_u8(&w, 0);
+	wr_be16(&w, (uint16_t)len);
+	wr_bytes(&w, name, len);
+	ck_assert(!w.bad);
+	return (size_t)(w.p - hello);
+}
+
+static const struct shape plain;
+
+/* A datagram with the whole hello of that name. */
+static size_t
+datagram_make(const char *name, const struct shape *s)
+{
+	frames_begin();
+	crypto(0, hello, hello_make(name, 32));
+	return frames_seal(0, s);
+}
+
+/* ---- what real ones look like ---- */
+
+static const struct recording {
+	const char		*file, *name;
+	enum flight_state	 state;
+} recordings[] = {
+	{ "rfc9001_a2", "example.com", FLIGHT_NAMED },
+	{ "rfc9369_a2", "example.com", FLIGHT_NAMED },
+	{ "ngtcp2_v1", "localhost", FLIGHT_NAMED },
+	{ "ngtcp2_draft", NULL, FLIGHT_NAMELESS },		/* a draft of version 2 */
+};
+
+/* The first datagram of a recording; the corpus has a length in front of each. */
+static size_t
+load(const char *file, uint8_t *out, size_t size)
+{
+	char path[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "tests/fuzz/corpus/quicinitial/%s", file);
+	ck_assert_msg((fd = open(path, O_RDONLY)) != -1, "%s", path);
+	ck_assert_int_gt(n = read(fd, out, size), 2);
+	close(fd);
+	n = out[0] << 8 | out[1];
+	memmove(out, out + 2, (size_t)n);
+	return (size_t)n;
+}
+
+START_TEST(published_and_recorded_datagrams)
+{
+	const struct recording *r = &recordings[_i];
+	uint8_t bytes[4096];
+	size_t n = load(r->file, bytes, sizeof(bytes));
+
+	ck_assert(flight_is_quic(bytes, n));
+	ck_assert_int_eq(give(bytes, n), r->state);
+	ck_assert_int_eq(f.kind, FLIGHT_QUIC);
+	ck_assert_uint_eq(f.n_names, r->name != NULL);
+	if (r->name != NULL)
+		ck_assert_str_eq(f.name[0], r->name);
+}
+END_TEST
+
+/* One byte turned anywhere: it does not open, or it is no Initial of these versions any more. */
+START_TEST(turned_byte_never_names)
+{
+	uint8_t bytes[4096];
+	size_t n = load(recordings[_i].file, bytes, sizeof(bytes));
+
+	for (size_t i = 0; i < n; i++) {
+		enum flight_state state;
+
+		anew();
+		bytes[i] ^= 0x21;
+		state = give(bytes, n);
+		ck_assert_msg(state != FLIGHT_NAMED, "byte %zu", i);
+		bytes[i] ^= 0x21;
+	}
+}
+END_TEST
+
+START_TEST(cut_datagram_is_bad)
+{
+	uint8_t bytes[4096];
+	size_t n = load(recordings[0].file, bytes, sizeof(bytes));
+
+	for (size_t i = 1; i < n; i++) {
+		anew();
+		ck_assert_int_eq(give(bytes, i), FLIGHT_BAD);
+	}
+}
+END_TEST
+
+/* ---- a hello in pieces ---- */
+
+START_TEST(hello_comes_in_any_order_over_packets_and_datagrams)
+{
+	const struct keys *k = &keys[_i];
+	size_t len = hello_make("pq.example.test", 1216 + 36), at = 0;
+	struct shape s = { .keys = k, .pn_len = 1 };
+
+	/* Last part first, two packets in one datagram, zeroes behind them. */
+	frames_begin();
+	crypto(900, hello + 900, len - 900);
+	crypto(300, hello + 300, 100);
+	at = frames_seal(0, &s);
+	s.pn = 1;
+	frames_begin();
+	raw("\1\0\0", 3);				/* PING, PADDING */
+	crypto(350, hello + 350, 200);			/* said again in part */
+	at = frames_seal(at, &s);
+	memset(packet + at, 0, 100);
+	ck_assert_int_eq(give(packet, at + 100), FLIGHT_MORE);
+	ck_assert_int_eq(f.kind, FLIGHT_QUIC);
+
+	s.pn = 2;
+	frames_begin();
+	crypto(0, hello, 300);
+	ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_MORE);
+	s.pn = 3;
+	frames_begin();
+	crypto(550, hello + 550, 350);
+	ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_NAMED);
+	ck_assert_str_eq(f.name[0], "pq.example.test");
+}
+END_TEST
+
+START_TEST(every_split_of_a_hello_names_it_with_the_second_half)
+{
+	size_t len = hello_make("a.test", 32);
+
+	for (size_t i = 0; i <= len; i++) {
+		struct shape s = { .pn = 7, .pn_len = 1 + i % 4 };
+
+		anew();
+		frames_begin();
+		crypto(i, hello + i, len - i);
+		ck_assert_int_eq(give(packet, frames_seal(0, &s)), i == 0 ? FLIGHT_NAMED :
+		    FLIGHT_MORE);
+		s.pn++;
+		frames_begin();
+		crypto(0, hello, i);
+		ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_NAMED);
+		ck_assert_str_eq(f.name[0], "a.test");
+	}
+}
+END_TEST
+
+START_TEST(packet_numbers_are_decoded_from_few_bits)
+{
+	size_t len = hello_make("a.test", 32);
+	struct shape s = { .pn = 100, .pn_len = 1 };
+
+	frames_begin();
+	crypto(0, hello, 10);
+	ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_MORE);
+	for (s.pn = 200; s.pn <= 400; s.pn += 100) {	/* one byte of each is on the wire */
+		frames_begin();
+		raw("\1", 1);
+		ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_MORE);
+	}
+	s.pn = 300;					/* out of order */
+	frames_begin();
+	crypto(0, hello, len);
+	ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_NAMED);
+}
+END_TEST
+
+START_TEST(token_and_acks_are_stepped_over)
+{
+	struct shape s = { .token_len = 70, .scid_len = 20 };
+
+	frames_begin();
+	raw("\2\5\0\1\0\0\0", 7);			/* ACK with one more range */
+	raw("\3\5\0\0\0\1\1\1", 8);			/* ACK with ECN */
+	crypto(0, hello, hello_make("a.test", 32));
+	ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_NAMED);
+}
+END_TEST
+
+/* ---- another attempt in the same flow ---- */
+
+static const struct shape others[] = {
+	{ .cid_xor = 1, .pn = 1 }, { .scid_len = 1, .pn = 1 }, { .keys = &keys[1], .pn = 1 },
+};
+
+START_TEST(initial_of_another_attempt_is_bad)
+{
+	size_t len;
+
+	frames_begin();
+	crypto(0, hello, hello_make("allowed.test", 32) / 2);
+	ck_assert_int_eq(give(packet, frames_seal(0, &plain)), FLIGHT_MORE);
+	len = datagram_make("denied.test", &others[_i]);
+	ck_assert_int_eq(give(packet, len), FLIGHT_BAD);
+}
+END_TEST
+
+START_TEST(second_packet_of_the_datagram_has_to_fit_too)
+{
+	size_t at;
+
+	frames_begin();
+	crypto(0, hello, hello_make("allowed.test", 32));
+	at = frames_seal(0, &plain);
+	frames_begin();
+	crypto(0, hello, hello_make("denied.test", 32));
+	at = frames_seal(at, &others[_i]);
+	ck_assert_int_eq(give(packet, at), FLIGHT_BAD);
+}
+END_TEST
+
+START_TEST(bytes_said_twice_and_differently_are_bad)
+{
+	size_t len = hello_make("aa.test", 32);
+
+	frames_begin();
+	crypto(0, hello, len - 1);
+	hello_make("bb.test", 32);
+	crypto(len - 10, hello + len - 10, 10);
+	ck_assert_int_eq(give(packet, frames_seal(0, &plain)), FLIGHT_BAD);
+}
+END_TEST
+
+/* ---- what no client sends ---- */
+
+static const struct frame_case {
+	const char	*bytes;
+	size_t		 len;
+} bad_frames[] = {
+	{ "\x08", 1 },				/* STREAM */
+	{ "\x1c\0\0\0", 4 },			/* CONNECTION_CLOSE */
+	{ "\x1e", 1 },				/* HANDSHAKE_DONE */
+	{ "\x40\x40", 2 },
+	{ "\xff\xff\xff\xff\xff\xff\xff\xff", 8 },
+	{ "\6\x80\0\x40\0\1x", 7 },		/* CRYPTO behind the bound */
+	{ "\6\xff\xff\xff\xff\xff\xff\xff\xff\1x", 11 },
+	{ "\6\0\xff\xff\xff\xff\xff\xff\xff\xff", 10 },
+	{ "\6\0\1\2", 4 },			/* not a ClientHello */
+	{ "\6\0\4\1\0\x40\1", 7 },		/* one that is too long */
+	{ "\2\5\0\xff\xff\xff\xff\xff\xff\xff\xff\0", 12 },
+};
+
+START_TEST(frames_that_do_not_belong_are_bad)
+{
+	frames_begin();
+	raw(bad_frames[_i].bytes, bad_frames[_i].len);
+	ck_assert_int_eq(give(packet, frames_seal(0, &plain)), FLIGHT_BAD);
+}
+END_TEST
+
+START_TEST(reserved_bits_and_a_clear_fixed_bit_are_bad)
+{
+	struct shape s = { .bits = 0x04 };
+	size_t len = datagram_make("a.test", &s);
+
+	ck_assert_int_eq(give(packet, len), FLIGHT_BAD);
+	anew();
+	len = datagram_make("a.test", &plain);
+	packet[0] &= (uint8_t)~0x40;
+	ck_assert(flight_is_quic(packet, len));
+	ck_assert_int_eq(give(packet, len), FLIGHT_BAD);
+}
+END_TEST
+
+static const struct datagram_case {
+	const char		*bytes;
+	size_t			 len;
+	bool			 is_quic, long_is_quic;	/* as it is; filled up to 1200 bytes */
+	enum flight_state	 state;
+	enum flight_kind	 kind;
+} datagrams[] = {
+	{ "", 0, false, false, FLIGHT_NAMELESS, FLIGHT_OTHER },
+	{ "\x40" "abcdefgh", 9, false, false, FLIGHT_NAMELESS, FLIGHT_OTHER },	/* short header */
+	{ "\x12\x34\1\0\0\1\0\0\0\0\0\0", 12, false, false, FLIGHT_NAMELESS, FLIGHT_OTHER },
+	{ "\xc0\0\0\0\0\1a\1b\0\0\0\1", 13, false, false, FLIGHT_BAD, FLIGHT_QUIC },	/* negotiation */
+	{ "\xf0\0\0\0\1\1a\1b0123456789abcdef", 25, true, true, FLIGHT_BAD, FLIGHT_QUIC },	/* Retry */
+	{ "\xc0\x6b\x33\x43\xcf\1a\1b0123456789abcdef", 25, true, true, FLIGHT_BAD, FLIGHT_QUIC },
+	{ "\xd0\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_MORE, FLIGHT_QUIC },	/* 0-RTT */
+	{ "\xe0\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_MORE, FLIGHT_QUIC },	/* Handshake */
+	{ "\xc0\x0a\x1a\x2a\x3a\1a\1b", 9, false, true, FLIGHT_NAMELESS, FLIGHT_QUIC },	/* grease */
+	{ "\xff\0\0\x1d\1\1a\1b", 9, false, true, FLIGHT_NAMELESS, FLIGHT_QUIC },
+	{ "\xc0\0\0\0\1\x15", 6, false, false, FLIGHT_BAD, FLIGHT_QUIC },	/* an id too long */
+	{ "\xc0\0\0\0\1\1a\1b\0\x10xyz", 14, true, true, FLIGHT_BAD, FLIGHT_QUIC },	/* cut */
+	{ "\xc0\0\0\0\1\1a\1b\0\x10" "0123456789abcdef", 27, true, true, FLIGHT_BAD,
+	    FLIGHT_QUIC },			/* too short for a sample */
+};
+
+START_TEST(other_datagrams)
+{
+	const struct datagram_case *c = &datagrams[_i];
+	uint8_t filled[1200] = { 0 };
+
+	memcpy(filled, c->bytes, c->len);
+	ck_assert_int_eq(give(c->bytes, c->len), c->state);
+	ck_assert_int_eq(f.kind, c->kind);
+	ck_assert_int_eq(flight_is_quic((const uint8_t *)c->bytes, c->len), c->is_quic);
+	ck_assert_int_eq(flight_is_quic(filled, sizeof(filled)), c->long_is_quic);
+}
+END_TEST
+
+START_TEST(client_that_never_says_its_hello_is_bad_in_the_end)
+{
+	struct shape s = plain;
+
+	for (; s.pn < 32; s.pn++) {
+		frames_begin();
+		raw("\1", 1);
+		ck_assert_int_eq(give(packet, frames_seal(0, &s)), FLIGHT_MORE);
+	}
+	ck_assert_int_eq(give(packet, datagram_make("a.test", &s)), FLIGHT_BAD);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tc = tcase_create("quicinitial");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, published_and_recorded_datagrams, 0, COUNT(recordings));
+	tcase_add_loop_test(tc, turned_byte_never_names, 0, COUNT(recordings));
+	tcase_add_test(tc, cut_datagram_is_bad);
+	tcase_add_loop_test(tc, hello_comes_in_any_order_over_packets_and_datagrams, 0, COUNT(keys));
+	tcase_add_test(tc, every_split_of_a_hello_names_it_with_the_second_half);
+	tcase_add_test(tc, packet_numbers_are_decoded_from_few_bits);
+	tcase_add_test(tc, token_and_acks_are_stepped_over);
+	tcase_add_loop_test(tc, initial_of_another_attempt_is_bad, 0, COUNT(others));
+	tcase_add_loop_test(tc, second_packet_of_the_datagram_has_to_fit_too, 0, COUNT(others));
+	tcase_add_test(tc, bytes_said_twice_and_differently_are_bad);
+	tcase_add_loop_test(tc, frames_that_do_not_belong_are_bad, 0, COUNT(bad_frames));
+	tcase_add_test(tc, reserved_bits_and_a_clear_fixed_bit_are_bad);
+	tcase_add_loop_test(tc, other_datagrams, 0, COUNT(datagrams));
+	tcase_add_test(tc, client_that_never_says_its_hello_is_bad_in_the_end);
+	return unit_run("quicinitial", tc);
+}
