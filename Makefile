@@ -29,7 +29,7 @@ HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
 LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
 LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
-LIBS.cf-proxy    := libuv libseccomp jansson
+LIBS.cf-proxy    := libuv libseccomp jansson libnghttp2 nettle
 LIBS.cf-capture  := libuv libseccomp
 LIBS.cf-doctor   := libseccomp libmnl jansson ncursesw
 LIBS.shared      := libuv libseccomp jansson libidn2
@@ -38,7 +38,7 @@ LIBS.shared      := libuv libseccomp jansson libidn2
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
-	libjansson-dev libmnl-dev libidn2-dev libncurses-dev check
+	libjansson-dev libmnl-dev libidn2-dev libncurses-dev libnghttp2-dev nettle-dev check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \

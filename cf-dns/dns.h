@@ -385,7 +385,7 @@ extern const struct chan_handler alias_handlers[];
 query_hook	 alias_reverse;
 answer_hook	 alias_answer;
 /* A query that query_own() made has ended, however. */
-void		 alias_resolved(struct query *);
+void		 alias_resolved(struct query *, const uint8_t *msg, size_t len);
 
 /* ---- note.c: events, and the lines of -v ---- */
 

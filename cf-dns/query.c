@@ -133,7 +133,7 @@ void
 query_finish(struct query *q, const uint8_t *msg, size_t len)
 {
 	if (q->own)
-		alias_resolved(q);
+		alias_resolved(q, msg, len);
 	else
 		chan_send(q->dns->stack, MSG_ANSWER, q->flow, NULL, 0, msg, len, -1);
 	servers_drop(q->servers);

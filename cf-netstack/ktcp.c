@@ -30,10 +30,8 @@
  * is under way; else one copied piece (16 KiB; 64 in frames) or one pipe (256 KiB) a direction.  The
  * kernel holds the receive buffer that the listener was given and a send buffer (tcp_wmem).
  *
- * First flight: nothing above needs the host end before RELAY.  An OPENED without a descriptor
- * could inject and accept just so, and read the first bytes into `up.left`, to be sent up in
- * frames; the descriptor that comes with the answer is then attached, and pump_run() goes on
- * from there.
+ * First flight (first.c): nothing here needs the host end before RELAY, and there it is copied to
+ * until the descriptor has come; from then on payload moves as in any flow.
  *
  * Not done: keepalive and urgent data end here (the latter becomes ordinary bytes).
  *

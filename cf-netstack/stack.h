@@ -136,7 +136,7 @@ struct flow_kind {
 	void		 (*done)(struct flow *);
 };
 
-enum host_mode { HOST_NONE, HOST_FD, HOST_FRAMES, HOST_LOCAL };
+enum host_mode { HOST_NONE, HOST_FD, HOST_FRAMES, HOST_FIRST, HOST_LOCAL };
 
 /* A piece of a stream or one datagram that came in DATA frames or from a local service. */
 struct host_chunk {
@@ -155,6 +155,7 @@ struct host_queue {
 	uint32_t	 credit_out;	/* what we may still send */
 	bool		 eof_in;	/* the other end has ended its stream */
 	bool		 eof_out;	/* we have */
+	bool		 first_out;	/* HOST_FIRST: a FIRST waits for its answer */
 	int		 err;		/* it was reset: errno */
 	const struct local_service *service;
 	void		*service_arg;	/* the service's own */
@@ -185,7 +186,7 @@ struct flow {
 
 	enum host_mode	 host_mode;
 	int		 fd;		/* HOST_FD, else -1 */
-	struct host_queue *queue;	/* HOST_FRAMES and HOST_LOCAL */
+	struct host_queue *queue;	/* HOST_FRAMES, HOST_FIRST and HOST_LOCAL */
 
 	uint64_t	 up_bytes, down_bytes;	/* payload; host.c counts both */
 	uint32_t	 up_packets, down_packets; /* the child end counts these */

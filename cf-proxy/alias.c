@@ -15,20 +15,25 @@
  * cf-dns may cross with CLOSE, so the flow is looked up by its number.
  * Where nobody has the address, nobody is there: the same error as on a real network.
  *
+ * By the same way a flow goes whose first flight (first.c) names somebody who is elsewhere.
+ *
  * Deliberately not done: trying two addresses at once; the tree has chosen the family.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "broker.h"
+#include "first.h"
 #include "synthetic.h"
 
 #define ALIAS_ADDRS	8		/* real addresses that are tried */
 
 /* The name that a flow's address stood for, and where it may be. */
 struct alias {
-	const char	*name;		/* of the table, which keeps it */
+	const char	*name;		/* of the table, which keeps it; or own */
+	char		*own;
 	bool		 resolved;
 	size_t		 n, next;	/* addresses, and which is to be tried next */
 	size_t		 tried;		/* how many the dialler was asked for */
@@ -50,6 +55,8 @@ alias_was_tried(const struct alias *a)
 void
 alias_free(struct alias *a)
 {
+	if (a != NULL)
+		free(a->own);
 	free(a);
 }
 
@@ -83,6 +90,7 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 	struct broker *b = arg;
 	struct asked *fl = idmap_get(&b->by_id, question);
 	struct record_names names;
+	static const char nowhere[] = "the name has no address any more";
 	struct rules_words why;
 	struct alias *a;
 
@@ -95,10 +103,16 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 	if (alias_next(b, fl, &why))
 		return;
 	names = asked_names(fl);
+	if (fl->first != NULL) {
+		if (a->n == 0)
+			record_result(&fl->open, &names, nowhere, sizeof(nowhere) - 1);
+		first_unreachable(b, fl, EHOSTUNREACH, a->n > 0 ? &why : NULL);
+		return;
+	}
 	if (a->n > 0)
 		asked_deny(b, fl->id, &fl->open, &names, &why);
 	else
-		asked_nowhere(b, fl->id, &fl->open, &names, "the name has no address any more");
+		asked_nowhere(b, fl->id, &fl->open, &names, nowhere);
 	asked_free(b, fl);
 }
 
@@ -125,4 +139,20 @@ alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
 		asked_nowhere(b, id, o, &none, "cf-dns cannot be asked");
 		asked_free(b, fl);
 	}
+}
+
+bool
+alias_redial(struct broker *b, struct asked *fl, const char *name)
+{
+	struct alias *a = calloc(1, sizeof(*a));
+
+	if (a == NULL || (a->own = strdup(name)) == NULL || b->namechan == NULL ||
+	    !namechan_resolve(b->namechan, fl->id, fl->open.dst.family, name)) {
+		alias_free(a);
+		return false;
+	}
+	a->name = a->own;
+	alias_free(fl->alias);
+	fl->alias = a;
+	return true;
 }

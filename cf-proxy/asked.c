@@ -20,6 +20,7 @@
 
 #include "broker.h"
 #include "denial.h"
+#include "first.h"
 
 #define FLOWS_MAX	65536		/* about 10 MiB of table */
 
@@ -128,7 +129,8 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 static bool
 fds_reach(const struct broker *b)
 {
-	return !b->passes_fds || b->n_opening + chan_fds_queued(b->client) < b->fds_max;
+	return !b->passes_fds ||
+	    b->n_opening + firsts_held(b->firsts) + chan_fds_queued(b->client) < b->fds_max;
 }
 
 struct asked *
@@ -152,6 +154,7 @@ asked_free(struct broker *b, struct asked *fl)
 	TAILQ_REMOVE(&b->flows, fl, all);
 	names_let_go(b, fl->names, fl->n_names);
 	alias_free(fl->alias);
+	first_free(b, fl);
 	free(fl);
 }
 
@@ -163,8 +166,8 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 
 	if (fl->alias != NULL && !alias_was_tried(fl->alias))
 		record_attempt(&fl->open, &names);
-	if (fl->opened)
-		record_end(fl->id, &fl->open, &names, m, uv_now(&b->loop) - fl->since);
+	if (fl->opened || fl->first != NULL)
+		record_end(fl->id, &fl->open, &names, m, fl->ended_by, uv_now(&b->loop) - fl->since);
 	else
 		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	asked_free(b, fl);

@@ -9,6 +9,8 @@
  *          <- REFUSED  no: policy_violation
  *                      yes: connect_attempt    OPEN ----->
  *          <- OPENED   connect_result     <--- OPENED (with the descriptor)
+ *     FIRST ---------> where a rule is about names: first.c
+ *          <- GO
  *          <- REFUSED  connect_result     <--- REFUSED
  *     CLOSE ---------> flow_end                CLOSE ---->
  *     LIMIT ---------> limit_reached
@@ -17,8 +19,8 @@
  * descriptors cannot be passed, DATA, WINDOW, EOF and RESET of open flows go through
  * unread and unchanged; the two ends keep the credit.
  *
- * What must stay true: no socket is made here and no descriptor kept; a descriptor goes on to
- * its flow or is closed.  If the dialler goes first the run has lost its network: we end,
+ * What must stay true: no socket is made here, and none kept but for a first flight; a descriptor
+ * goes on to its flow or is closed.  If the dialler goes first the run has lost its network: we end,
  * which ends the run.
  *
  * Names: cf-dns has written which name gave an address before the tree learned it, and all that it
@@ -43,6 +45,7 @@
 #include "broker.h"
 #include "denial.h"
 #include "event.h"
+#include "first.h"
 #include "log.h"
 #include "pins.h"
 #include "synthetic.h"
@@ -54,7 +57,7 @@
 #define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
 
 const struct sandbox_row *const broker_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, NULL
+	sandbox_base, sandbox_loop, sandbox_chan, first_rows, NULL
 };
 
 static void
@@ -97,7 +100,8 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	names = asked_names_at(b, &o.dst);
-	if (!judge_flow(b->judge, &o, names.name, names.n, &why)) {
+	if (!judge_flow(b->judge, &o, names.name, names.n, &why) ||
+	    first_is_refused(b, &o, &names, &why)) {
 		asked_deny(b, f->flow, &o, &names, &why);
 		return;
 	}
@@ -170,15 +174,23 @@ on_counts(struct chan *c, const struct frame *f, int fd)
 	record_update(fl->id, &fl->open, &names, &m);
 }
 
+static void
+on_first(struct chan *c, const struct frame *f, int fd)
+{
+	(void)fd;
+	first_hear(chan_arg(c), f);
+}
+
 /* DATA, WINDOW, EOF and RESET, either way. */
 static void
 on_payload(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
-	const struct asked *fl = idmap_get(&b->by_id, f->flow);
+	struct asked *fl = idmap_get(&b->by_id, f->flow);
 
 	(void)fd;
-	if (fl != NULL && fl->opened)
+	if (fl != NULL && fl->opened &&
+	    (fl->first == NULL || first_passes(b, fl, f, c == b->client)))
 		pass_on(c == b->client ? b->dialler : b->client, f, -1);
 }
 
@@ -211,7 +223,10 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
-	pass_on(b->client, f, fd);
+	if (fl->first != NULL)
+		first_redialled(b, fl, fd);
+	else if (!first_begin(b, fl, &m, fd))
+		pass_on(b->client, f, fd);
 }
 
 /* The dialler ran out of something.  A host without addresses of a family is no such thing. */
@@ -259,6 +274,10 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 		record_limit(LIMIT_HOST, 0, 1, uv_now(&b->loop));
 	if (fl->alias != NULL && is_of_address(&m) && alias_next(b, fl, &why))
 		return;
+	if (fl->first != NULL) {
+		first_unreachable(b, fl, m.err, NULL);
+		return;
+	}
 	pass_on(b->client, f, -1);
 	asked_free(b, fl);
 }
@@ -268,12 +287,12 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 	{ MSG_EOF, on_payload }, { MSG_RESET, on_payload }
 
 static const struct chan_handler client_handlers[] = {
-	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit },
-	{ MSG_COUNTS, on_counts }, { 0 }
+	{ MSG_OPEN, on_open }, { MSG_FIRST, on_first }, { MSG_CLOSE, on_close },
+	{ MSG_LIMIT, on_limit }, { MSG_COUNTS, on_counts }, { 0 }
 };
 static const struct chan_handler client_handlers_data[] = {
-	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { MSG_LIMIT, on_limit },
-	{ MSG_COUNTS, on_counts }, PAYLOAD, { 0 }
+	{ MSG_OPEN, on_open }, { MSG_FIRST, on_first }, { MSG_CLOSE, on_close },
+	{ MSG_LIMIT, on_limit }, { MSG_COUNTS, on_counts }, PAYLOAD, { 0 }
 };
 static const struct chan_handler dialler_handlers[] = {
 	{ MSG_OPENED, on_opened }, { MSG_REFUSED, on_refused }, { 0 }
@@ -460,6 +479,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 		fatal("cannot watch the channel to %s",
 		    role_name(b.client_uv == NULL ? R_STACK : R_DIAL));
 	names_open(&b, conf);
+	b.firsts = firsts_new(&b, conf->quic);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
 	chan_uv_on_flush(b.client_uv, on_client_flush);

@@ -1,6 +1,6 @@
 /*
  * broker.h - the policy stage's insides: broker.c (who may say what), asked.c (the flows, from
- * their OPEN to the end), alias.c (addresses that stand for a name).
+ * their OPEN to the end), alias.c (addresses that stand for a name), first.c (what a flow says first).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,6 +18,8 @@
 #define LATE_MAX	64
 
 struct alias;
+struct first;
+struct firsts;
 
 /* A flow that cf-netstack has asked for. */
 struct asked {
@@ -27,6 +29,8 @@ struct asked {
 	bool		 opened;
 	struct msg_open	 open;		/* dst: the address that is tried */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
+	struct first	*first;		/* NULL: it owes no first flight */
+	const char	*ended_by;	/* the reason code, where a rule has ended it */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -43,6 +47,7 @@ struct broker {
 	struct judge	*judge;
 	struct names	*names;		/* NULL: nobody wants to know them */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
+	struct firsts	*firsts;
 	bool		 synthetic;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
@@ -100,6 +105,8 @@ void		 alias_resolved(void *arg, uint64_t question, const struct addr *, size_t 
  * filled where the rules refused the last of them.
  */
 bool		 alias_next(struct broker *, struct asked *, struct rules_words *why);
+/* An open flow is to go where this name is: cf-dns is asked.  False: it cannot be. */
+bool		 alias_redial(struct broker *, struct asked *, const char *name);
 const char	*alias_name(const struct alias *);
 bool		 alias_was_tried(const struct alias *);	/* the dialler was asked, if only once */
 void		 alias_free(struct alias *);		/* NULL is fine */

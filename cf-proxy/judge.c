@@ -116,6 +116,36 @@ judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *
 	    floor_judge(j, o, out)) && encdns_judge(j, o, out);
 }
 
+enum judge_need
+judge_first(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
+    bool *at_port)
+{
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	unsigned flags = j->has_rules ? rules_flags(&j->rules) : 0;
+	unsigned denied = RULES_HAS_DENY_NAMES | (flow.proto == RULE_TCP ? RULES_BLOCK_METADATA : 0);
+	struct rules_verdict v;
+
+	/* A UDP flow to port 0 only hears. */
+	if (flow.proto == RULE_ICMP || o->dst.port == 0 || (flags & (RULES_HAS_ALLOW_NAMES | denied)) == 0)
+		return JUDGE_NOTHING;
+	if (rules_judge(&j->rules, &flow, &v) && v.by == RULES_BY_NAME) {
+		*at_port = v.at_port;
+		return JUDGE_STRICT;
+	}
+	return (flags & denied) != 0 ? JUDGE_LENIENT : JUDGE_NOTHING;
+}
+
+void
+judge_explain(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
+    struct rules_words *out)
+{
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_verdict v;
+
+	rules_judge(&j->rules, &flow, &v);
+	rules_explain(&j->rules, &v, &flow, NULL, out);
+}
+
 bool
 judge_offline(const struct judge *j)
 {

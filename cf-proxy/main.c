@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "inside.h"
@@ -68,6 +69,21 @@ set_allow_encdns(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_quic(void *conf, const char *arg, char *why)
+{
+	static const char *const names[] = { [QUIC_BLOCK] = "block", [QUIC_CHECK] = "check",
+	    [QUIC_ALLOW] = "allow" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(arg, names[i]) == 0) {
+			((struct proxy_conf *)conf)->quic = (enum quic_choice)i;
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "write block, check or allow");
+	return false;
+}
+
+static bool
 set_resolver(void *arg_conf, const char *arg, char *why)
 {
 	struct proxy_conf *conf = arg_conf;
@@ -96,6 +112,8 @@ static const struct cli_option options[] = {
 	  "refuse encrypted DNS (with rules about names: always)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "let encrypted DNS pass, whatever the rules are about" },
+	{ 0,   "quic", "block|check|allow", set_quic,
+	  "policy stage: what becomes of QUIC where a rule is about names (block)" },
 	{ 0,   "control-fd", "N", set_control_fd, "dialler: a channel to cf-spawn" },
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
@@ -122,9 +140,9 @@ misfit(const struct proxy_conf *conf)
 		return "--control-fd, --dns-fd, --resolver and --resolvers-only are for the dialler";
 	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
-	    conf->synthetic))
-		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd and --synthetic "
-		    "are for --policy";
+	    conf->synthetic || conf->quic != QUIC_BLOCK))
+		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --synthetic and "
+		    "--quic are for --policy";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
 		return "--synthetic needs --names-fd";
 	if (conf->policy && conf->dial_fd == -1 && !conf->print)

@@ -27,6 +27,9 @@
 
 #define RESOLVERS_MAX	16
 
+/* --quic: what becomes of QUIC where a rule is about names (first.c). */
+enum quic_choice { QUIC_BLOCK, QUIC_CHECK, QUIC_ALLOW };
+
 /* The command line. */
 struct proxy_conf {
 	bool		 policy;		/* the role */
@@ -40,6 +43,7 @@ struct proxy_conf {
 	int		 rules_fd;		/* of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */
+	enum quic_choice quic;		/* of the policy stage */
 	bool		 resolvers_only;
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 n_resolvers;
@@ -83,6 +87,16 @@ struct judge	*judge_new(int rules_fd, enum encdns_choice);
 bool		 judge_flow(const struct judge *, const struct msg_open *,
 		    const char *const *names, size_t n, struct rules_words *out);
 bool		 judge_dial(const struct judge *, const struct msg_open *, struct rules_words *out);
+/*
+ * Does a flow that is allowed owe its first flight?  Strict: by a name alone, at_port: by a rule
+ * that names the port.  Lenient: it may not name what is denied.
+ */
+enum judge_need { JUDGE_NOTHING, JUDGE_LENIENT, JUDGE_STRICT };
+enum judge_need	 judge_first(const struct judge *, const struct msg_open *,
+		    const char *const *names, size_t n, bool *at_port);
+/* The words for what allows it. */
+void		 judge_explain(const struct judge *, const struct msg_open *,
+		    const char *const *names, size_t n, struct rules_words *out);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 
@@ -104,8 +118,9 @@ void		 record_violation(const struct msg_open *, const struct rules_words *,
 /* What it has carried so far. */
 void		 record_update(uint64_t flow, const struct msg_open *, const struct record_names *,
 		    const struct msg_counts *);
+/* why: the reason code of what ended it, NULL where that is as in msg_close. */
 void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
-		    const struct msg_close *, uint64_t duration_ms);
+		    const struct msg_close *, const char *why, uint64_t duration_ms);
 /*
  * The tree has run into a limit.  most: 0 where it is not known.  Told at the rate of limit.h,
  * whoever counts and however often; record_limits_end() tells the rest.

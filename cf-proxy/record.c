@@ -193,15 +193,17 @@ record_update(uint64_t flow, const struct msg_open *o, const struct record_names
 
 void
 record_end(uint64_t flow, const struct msg_open *o, const struct record_names *names,
-    const struct msg_close *m, uint64_t duration_ms)
+    const struct msg_close *m, const char *why, uint64_t duration_ms)
 {
 	char text[TEXT_LEN], buf[WHERE_LEN];
 	json_t *f;
 
 	if (!event_wanted())
 		return;
+	if (why == NULL)
+		why = reason_name(m->reason);
 	snprintf(text, sizeof(text), "%s %s: closed (%s), %llu bytes up, %llu down",
-	    proxy_proto_name(o->proto), where_str(o, names, buf), reason_name(m->reason),
+	    proxy_proto_name(o->proto), where_str(o, names, buf), why,
 	    (unsigned long long)m->up_bytes, (unsigned long long)m->down_bytes);
 	f = fields_of(o, names);
 	json_object_set_new(f, "flow", total(flow));
@@ -211,7 +213,7 @@ record_end(uint64_t flow, const struct msg_open *o, const struct record_names *n
 	json_object_set_new(f, "packets_up", total(m->up_packets));
 	json_object_set_new(f, "packets_down", total(m->down_packets));
 	json_object_set_new(f, "duration_ms", total(duration_ms));
-	json_object_set_new(f, "close_reason", json_string(reason_name(m->reason)));
+	json_object_set_new(f, "close_reason", json_string(why));
 	event_emit("flow_end", f, text);
 }
 

@@ -238,6 +238,10 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
 	arg_encdns(policy, conf);
+	if (conf->quic != NULL) {
+		arg(policy, "--quic");
+		arg(policy, conf->quic);
+	}
 
 	dns->in = dns->out = names[1];
 	arg_fd(dns, "--dial-fd", dns_dial[0]);

@@ -157,6 +157,20 @@ set_flow_updates(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_quic(void *conf, const char *arg, char *why)
+{
+	static const char *const choices[] = { "block", "check", "allow" };
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+		if (strcmp(arg, choices[i]) == 0) {
+			((struct conf *)conf)->quic = choices[i];
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "write block, check or allow");
+	return false;
+}
+
+static bool
 set_deny_answer(void *conf, const char *arg, char *why)
 {
 	static const char *const kinds[] = { "empty", "nxdomain", "refused" };
@@ -224,6 +238,8 @@ static const struct cli_option options[] = {
 	  "refuse encrypted DNS (with rules about names it always is)" },
 	{ 0,   "allow-encrypted-dns", NULL,	set_allow_encdns,
 	  "let encrypted DNS pass by the rules about names" },
+	{ 0,   "quic",		"block|check|allow", set_quic,
+	  "QUIC, where rules are about names: refuse it (block), or hold it against them" },
 	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
 	  "end with status 1 where something was refused and the command did not mind" },
 	{ 'c', "capture",	"FILE",		set_capture_file,

@@ -92,6 +92,10 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 	if (conf->encdns != ENCDNS_BY_RULES)
 		say(arg, conf->encdns == ENCDNS_BLOCK ? "block-encrypted-dns" :
 		    "allow-encrypted-dns");
+	if (conf->quic != NULL) {
+		snprintf(buf, sizeof(buf), "quic=%s", conf->quic);
+		say(arg, buf);
+	}
 	if (conf->fail_on_leak)
 		say(arg, "fail-on-leak");
 }

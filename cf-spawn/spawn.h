@@ -36,6 +36,7 @@ struct conf {
 	struct ruleopts	 rules;		/* first: ruleopts.h */
 	bool		 fail_on_leak;
 	int		 rules_fd;	/* the compiled rules, by policy.c; -1: there are none */
+	const char	*quic;			/* NULL: as cf-proxy has it */
 	enum encdns_choice encdns;
 	const char	*deny_answer;	/* as cf-dns has it; NULL: its own default */
 	int		 violations_fd;	/* counts what was refused; -1: nobody asks */

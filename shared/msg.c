@@ -176,12 +176,42 @@ void
 msg_opened_put(struct wr *w, const struct msg_opened *m)
 {
 	msg_addr_put(w, &m->local);
+	wr_le32(w, m->flags);
 }
 
 bool
 msg_opened_get(struct rd *r, struct msg_opened *m)
 {
-	return msg_addr_get(r, &m->local) && !r->bad;
+	bool local = msg_addr_get(r, &m->local);
+
+	m->flags = rd_le32(r);
+	return local && !r->bad && (m->flags & ~OPENED_FIRST) == 0;
+}
+
+void
+msg_first_put(struct wr *w, const struct msg_first *m)
+{
+	wr_le32(w, m->flags);
+}
+
+bool
+msg_first_get(struct rd *r, struct msg_first *m)
+{
+	m->flags = rd_le32(r);
+	return !r->bad && (m->flags & ~FIRST_END) == 0;
+}
+
+void
+msg_go_put(struct wr *w, const struct msg_go *m)
+{
+	wr_le32(w, m->flags);
+}
+
+bool
+msg_go_get(struct rd *r, struct msg_go *m)
+{
+	m->flags = rd_le32(r);
+	return !r->bad && m->flags <= GO_ASK;
 }
 
 void

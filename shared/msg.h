@@ -58,10 +58,12 @@ enum role {
 #define MSG_QUERY_LEN		44
 #define MSG_PROCEED_LEN		4
 #define MSG_OPEN_LEN		44
-#define MSG_OPENED_LEN		20
+#define MSG_OPENED_LEN		24
 #define MSG_REFUSED_LEN		32
 #define MSG_WINDOW_LEN		4
 #define MSG_RESET_LEN		4
+#define MSG_FIRST_LEN		4
+#define MSG_GO_LEN		4
 #define MSG_CLOSE_LEN		36
 #define MSG_LIMIT_LEN		16
 #define MSG_COUNTS_LEN		16
@@ -86,6 +88,8 @@ enum role {
 	M(OPEN,     32, R_OPENER,           R_SERVER,           MSG_OPEN_LEN,      0,              0) \
 	M(OPENED,   33, R_SERVER,           R_OPENER,           MSG_OPENED_LEN,    0,              1) \
 	M(REFUSED,  34, R_SERVER,           R_OPENER,           MSG_REFUSED_LEN,   MSG_TEXT_MAX,   0) \
+	M(FIRST,    35, R_STACK,            R_PROXY,            MSG_FIRST_LEN,     MSG_TAIL_MAX,   0) \
+	M(GO,       36, R_PROXY,            R_STACK,            MSG_GO_LEN,        0,              1) \
 	M(DATA,     37, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  0,                 MSG_TAIL_MAX,   0) \
 	M(WINDOW,   38, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_WINDOW_LEN,    0,              0) \
 	M(EOF,      39, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  0,                 0,              0) \
@@ -161,9 +165,33 @@ struct msg_open {
 	struct addr	src, dst;
 };
 
-/* The flow is open.  With a descriptor: the connected socket.  Without: DATA frames. */
+/*
+ * The flow is open.  With a descriptor: the connected socket.  Without: DATA frames, or with
+ * OPENED_FIRST neither yet: what the tree says first has to be seen before (FIRST, GO).
+ */
+#define OPENED_FIRST	1u
 struct msg_opened {
 	struct addr	local;		/* host side address of the socket */
+	uint32_t	flags;
+};
+
+/*
+ * What the tree has said on a flow that owes its first flight; the tail is the bytes of a stream
+ * that follow those of the FIRST before, or one datagram.  One at a time: GO, or RESET, answers.
+ */
+#define FIRST_END	1u	/* behind these the tree has ended its side */
+struct msg_first {
+	uint32_t	flags;
+};
+
+/*
+ * With neither flag: the first flight is over, and what FIRST gave is with the destination.  The
+ * descriptor rides along, or DATA frames begin.
+ */
+#define GO_MORE		1u	/* send what comes next in a FIRST, too */
+#define GO_ASK		2u	/* answers nothing: say what there is, be it nothing, in a FIRST */
+struct msg_go {
+	uint32_t	flags;
 };
 
 /* Why a flow was refused: what kind of "no" the asker should see. */
@@ -290,6 +318,8 @@ MSG_BODY(proceed);
 MSG_BODY(open);
 MSG_BODY(opened);
 MSG_BODY(refused);
+MSG_BODY(first);
+MSG_BODY(go);
 MSG_BODY(close);
 MSG_BODY(limit);
 MSG_BODY(counts);

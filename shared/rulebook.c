@@ -51,6 +51,16 @@ string_keep(struct rulebook *b, const char *text, size_t len)
 
 /* ---- one rule more ---- */
 
+/* Is it about some ports, and not about all of a protocol? */
+static bool
+names_port(const struct ruletext *t)
+{
+	for (size_t i = 0; i < t->n_ranges; i++)
+		if ((t->range[i].lo & 0xffff) > 1 || (t->range[i].hi & 0xffff) != 0xffff)
+			return true;
+	return false;
+}
+
 static enum flat_class
 class_of(const struct ruletext *t, bool allow)
 {
@@ -59,7 +69,7 @@ class_of(const struct ruletext *t, bool allow)
 	if (t->target == RULETEXT_NET)
 		return allow ? CLASS_ALLOW_ADDR : CLASS_DENY_ADDR;
 	if (allow)
-		return CLASS_ALLOW_NAME;
+		return names_port(t) ? CLASS_ALLOW_NAME_PORT : CLASS_ALLOW_NAME;
 	return t->below ? CLASS_DENY_DOMAIN : CLASS_DENY_EXACT;
 }
 

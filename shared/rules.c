@@ -202,7 +202,7 @@ struct want {
 #define CLASS_BIT(class)	(1u << (class))
 #define ALL_CLASSES		(CLASS_BIT(CLASSES) - 1)
 #define ALLOW_CLASSES		(CLASS_BIT(CLASS_ALLOW_ADDR) | CLASS_BIT(CLASS_ALLOW_ANY) | \
-    CLASS_BIT(CLASS_ALLOW_NAME))
+    CLASS_BIT(CLASS_ALLOW_NAME_PORT) | CLASS_BIT(CLASS_ALLOW_NAME))
 
 static void
 best_init(struct best *b, size_t n_names)
@@ -335,7 +335,8 @@ take(struct rules_verdict *out, const struct best *b, enum flat_class class, boo
 {
 	out->allowed = allowed;
 	out->why = allowed ? RULES_WHY_ALLOWED : RULES_WHY_RULE;
-	out->by = class == CLASS_ALLOW_NAME ? RULES_BY_NAME : RULES_BY_ADDRESS;
+	out->by = class >= CLASS_ALLOW_NAME_PORT ? RULES_BY_NAME : RULES_BY_ADDRESS;
+	out->at_port = class == CLASS_ALLOW_NAME_PORT;
 	out->rule = b->rule[class];
 	out->name = b->name[class];
 	out->form = b->form[class];
@@ -355,7 +356,7 @@ decide(const struct rules *r, const struct best *b, bool proxied, struct rules_v
 		return refuse(out, RULES_WHY_PROXY_ONLY);
 	for (int i = CLASS_ALLOW_ADDR; i < CLASSES; i++)
 		if (b->rule[i] != RULES_NONE &&
-		    (i != CLASS_ALLOW_NAME || (flags & RULES_DEFAULT_DENY) != 0))
+		    (i < CLASS_ALLOW_NAME_PORT || (flags & RULES_DEFAULT_DENY) != 0))
 			return take(out, b, (enum flat_class)i, true);
 	if ((flags & RULES_DEFAULT_DENY) != 0)
 		return refuse(out, RULES_WHY_DEFAULT);

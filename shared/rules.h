@@ -28,7 +28,8 @@
  *	13  --default-policy			as it says
  *
  * This is childflow's order, except that --proxy-only comes before what allows.  Among rules of
- * one rank the one that was given first is named; it makes no difference to the answer.  With
+ * one rank the one that was given first is named, in rank 12 of those that name the port if there
+ * are any; it makes no difference to the answer.  With
  * default allow, 12 is not asked: what is allowed anyway needs no proof of its name.
  *
  * Ranks 2 to 8 look at every form of an address (forms.h), 10 at its own form only.
@@ -112,6 +113,7 @@ struct rules_verdict {
 	bool		 allowed;
 	enum rules_why	 why;		/* of a refusal */
 	enum rules_by	 by;		/* of a permission: BY_NAME has to be proved by the flow */
+	bool		 at_port;	/* BY_NAME: by a rule that names the port */
 	uint32_t	 rule;		/* that decided, RULES_NONE where a switch did */
 	size_t		 name;		/* which of the flow's names it matched, else n_names */
 	struct addr	 form;		/* which form of the address it matched */

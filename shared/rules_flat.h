@@ -26,12 +26,14 @@
 #include "siphash.h"
 
 #define FLAT_MAGIC	0x66636c72u	/* "rlcf": another byte order is another number */
-#define FLAT_VERSION	1
+#define FLAT_VERSION	2
 
 /* In the order of their precedence, see rules.h. */
 enum flat_class {
 	CLASS_NEVER, CLASS_METADATA, CLASS_PRIVATE, CLASS_DENY_ADDR, CLASS_DENY_EXACT,
-	CLASS_DENY_DOMAIN, CLASS_DENY_ANY, CLASS_ALLOW_ADDR, CLASS_ALLOW_ANY, CLASS_ALLOW_NAME,
+	CLASS_DENY_DOMAIN, CLASS_DENY_ANY, CLASS_ALLOW_ADDR, CLASS_ALLOW_ANY,
+	CLASS_ALLOW_NAME_PORT,		/* rank 12 too; told apart for rules_verdict.at_port */
+	CLASS_ALLOW_NAME,
 	CLASSES
 };
 

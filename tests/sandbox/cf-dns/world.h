@@ -778,6 +778,7 @@ world_end(struct world *w)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+__attribute__((unused))
 static const char *
 drain(int fd)
 {

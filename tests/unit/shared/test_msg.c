@@ -178,7 +178,10 @@ START_TEST(bodies_survive_the_wire)
 	    .df = true, .src = V4(0xffff), .dst = V4(80));
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_ICMPV6, .src = V6(3), .dst = V6(0));
 	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = V6(0xabcd));
-	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = { 0 });
+	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = { 0 }, .flags = OPENED_FIRST);
+	ROUND_TRIP(first, MSG_FIRST_LEN, .flags = FIRST_END);
+	ROUND_TRIP(go, MSG_GO_LEN, .flags = GO_MORE);
+	ROUND_TRIP(go, MSG_GO_LEN, .flags = GO_ASK);
 	ROUND_TRIP(refused, MSG_REFUSED_LEN, .why = REFUSED_ICMP, .icmp_type = 3, .icmp_code = 4,
 	    .err = 90, .mtu = 1280, .offender = V4(0));
 	ROUND_TRIP(refused, MSG_REFUSED_LEN, .why = REFUSED_POLICY, .err = 13);
@@ -224,6 +227,11 @@ START_TEST(values_that_do_not_exist_are_refused)
 	ck_assert(!ACCEPTED(query, { .transport = IPPROTO_UDP, .server = { .family = 9 } }));
 	for (uint32_t flags = 0; flags < 300; flags++)
 		ck_assert_int_eq(ACCEPTED(proceed, { .flags = flags }), flags <= PROCEED_ON);
+	for (uint32_t flags = 0; flags < 300; flags++) {
+		ck_assert_int_eq(ACCEPTED(opened, { .flags = flags }), flags <= OPENED_FIRST);
+		ck_assert_int_eq(ACCEPTED(first, { .flags = flags }), flags <= FIRST_END);
+		ck_assert_int_eq(ACCEPTED(go, { .flags = flags }), flags <= GO_ASK);
+	}
 	for (int why = 0; why < 256; why++)
 		ck_assert_int_eq(ACCEPTED(refused, { .why = (enum refusal)why }),
 		    why >= REFUSED_POLICY && why <= REFUSED_LIMIT);
