@@ -532,6 +532,30 @@ START_TEST(flight_without_end_is_cut)
 }
 END_TEST
 
+/* Nothing is said, or not to its end: half a minute, and then both flows are over. */
+START_TEST(silence_has_an_end)
+{
+	struct first_test *t = start_strict(MSG_CAP_FD);
+	int64_t from = now_ms(), later = from + 20000;
+
+	name_give(t, WEB, "a.test", 60);
+	owing(t, 1, 80);
+	owing(t, 2, 80);
+	first(t, 2, 0, "GET / HT");
+	ck_assert_uint_eq(want(t, &t->stack, MSG_GO)->word, GO_MORE);
+	UNTIL(t, t->stack.next < t->stack.n || now_ms() > from + PATIENCE_MS - 100);
+	UNTIL(t, t->stack.next < t->stack.n || now_ms() > later - 100);
+	later += 9000;
+	UNTIL(t, t->stack.next < t->stack.n || now_ms() > later - 100);
+	ck_assert_uint_eq(t->stack.next, t->stack.n);
+	ck_assert_uint_eq(want(t, &t->stack, MSG_RESET)->word, EACCES);
+	ck_assert_uint_eq(want(t, &t->stack, MSG_RESET)->word, EACCES);
+	ck_assert_int_eq(end(t), 0);
+	ck_assert_ptr_nonnull(strstr(t->h.err, "it has said nothing for half a minute"));
+	ck_assert_ptr_nonnull(strstr(t->h.err, "did not come to its end in time"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -541,7 +565,7 @@ main(void)
 	int failed;
 
 	signal(SIGPIPE, SIG_IGN);
-	tcase_set_timeout(tc, 40);
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, bytes_are_written_here_and_then_the_socket_goes_on);
 	tcase_add_test(tc, wrong_name_gets_nothing_through);
 	tcase_add_test(tc, answer_that_has_expired_counts_no_more);
@@ -553,6 +577,7 @@ main(void)
 	    (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_test(tc, payload_in_frames_before_go_is_the_end);
 	tcase_add_test(tc, flight_without_end_is_cut);
+	tcase_add_test(tc, silence_has_an_end);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);
