@@ -179,7 +179,7 @@ bytes_keep(struct firsts *all, struct first *first, const uint8_t *data, size_t 
 		more[first->len] = (uint8_t)(len >> 8);
 		more[first->len + 1] = (uint8_t)len;
 	}
-	if (len > 0)
+	if (data != NULL && len > 0)
 		memcpy(more + first->len + head, data, len);
 	first->len += head + len;
 	all->bytes += head + len;
@@ -305,6 +305,7 @@ go(struct broker *b, struct asked *fl, const uint8_t *data, size_t len)
 	bool ok;
 
 	unpoll(b->firsts, first);
+	errno = 0;			/* one that was cut short is no error by itself */
 	ok = kept_write(b, fl);
 	if (ok && is_stream(fl))
 		ok = stream_write(b, fl, first->fd, data, len);
@@ -337,16 +338,18 @@ refuse_missing(struct broker *b, struct asked *fl, const char *code, const char 
 {
 	struct record_names names = asked_names(fl);
 	struct rules_words why;
-	char allowed[sizeof(why.text)];
+	char allowed[sizeof(why.text)], at[ADDR_STRLEN];
 
 	judge_explain(b->judge, &fl->open, names.name, names.n, &why);
 	snprintf(allowed, sizeof(allowed), "%s", why.text);
 	why.reason_code = code;
 	SAY(why.text, "blocked: %s, and it is only %.900s", what, allowed);
-	*why.hint = '\0';
 	if (names.n > 0 && !fl->first->at_port)
 		SAY(why.hint, "--allow %s:%u would let it pass by address", names.name[0],
 		    fl->open.dst.port);
+	else
+		SAY(why.hint, "--allow %s would let all pass that goes there",
+		    addr_str(&fl->open.dst, at));
 	refuse(b, fl, &why);
 }
 
@@ -529,6 +532,7 @@ stream_hear(struct broker *b, struct asked *fl, const uint8_t *data, size_t len,
 {
 	struct first *first = fl->first;
 	struct flight said = { .n_names = 0 };
+	const uint8_t *bytes = data;
 	enum flight_state state;
 
 	if (first->len + len == 0) {
@@ -543,10 +547,10 @@ stream_hear(struct broker *b, struct asked *fl, const uint8_t *data, size_t len,
 			end(b, fl, ENOBUFS);
 			return;
 		}
-		data = NULL;
+		bytes = first->bytes;
 		len = 0;
 	}
-	state = flight_stream(data == NULL ? first->bytes : data, first->len + len, at_end, &said);
+	state = flight_stream(bytes, first->len + len, at_end, &said);
 	if (state == FLIGHT_MORE && at_end)
 		state = FLIGHT_BAD;
 	heard(b, fl, state, &said, data, len);

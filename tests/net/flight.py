@@ -9,7 +9,9 @@
 	shut HOST PORT		says nothing and ends its side; prints what comes
 	twice HOST PORT TEXT	TEXT two times in one segment; prints how many answers came
 	many HOST PORT TEXT N	N connections at once; prints how many were answered
-	udp HOST PORT TEXT	one datagram that is echoed; prints the answer
+	udp HOST PORT TEXT	two datagrams that are echoed; prints the answers
+	keep HOST PORT FILE	server: the first datagram that comes is kept in FILE
+	send HOST PORT FILE	sends it; prints "answered" where anything comes back
 
 HOST may be @NAME/ADDRESS: NAME is looked up, ADDRESS is connected to.  Prints the name of the error
 where there is one.
@@ -36,7 +38,7 @@ def open_to(host, port):
     return s
 
 
-def send(s, data, cut=0):
+def send_cut(s, data, cut=0):
     cut = int(cut) or len(data)
     for at in range(0, len(data), cut):
         s.sendall(data[at:at + cut])
@@ -80,14 +82,14 @@ def hello(name, record):
 
 def tls(host, port, name, cut=0, record=0):
     s = open_to(host, port)
-    send(s, hello(name, int(record)), cut)
+    send_cut(s, hello(name, int(record)), cut)
     head = s.recv(6)
     return "served" if head[:1] == b"\x16" and head[5:] == b"\x02" else repr(head)
 
 
 def say(host, port, text, cut=0):
     s = open_to(host, port)
-    send(s, text_of(text), cut)
+    send_cut(s, text_of(text), cut)
     return last_line(read_all(s))
 
 
@@ -136,6 +138,25 @@ def udp(host, port, text):
     s.send(text_of(text))
     s.send(b"second")
     return s.recv(65536).decode() + " " + s.recv(65536).decode()
+
+
+def keep(host, port, file):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((host, int(port)))
+    with open(file, "wb") as f:
+        f.write(s.recv(65536))
+    return "kept"
+
+
+def send(host, port, file):
+    info = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)[0]
+    s = socket.socket(info[0], socket.SOCK_DGRAM)
+    s.settimeout(PATIENCE)
+    s.connect(info[4])
+    with open(file, "rb") as f:
+        s.send(f.read())
+    s.recv(65536)
+    return "answered"
 
 
 def main(kind, host, *args):
