@@ -36,6 +36,20 @@ filter_open(struct dns *dns, int rules_fd)
 	f->no_encdns = encdns_blocked(f->encdns, f->has_rules ? &f->rules : NULL);
 }
 
+const char *
+filter_swap(struct dns *dns, int rules_fd)
+{
+	struct filter *f = &dns->filter;
+	const char *why = rulesfd_swap(rules_fd, &f->rules);
+
+	if (why != NULL)
+		return why;
+	f->has_rules = true;
+	f->generation++;
+	f->no_encdns = encdns_blocked(f->encdns, &f->rules);
+	return NULL;
+}
+
 static enum hook
 answer(struct query *q, struct made *out, enum wire_rcode rcode, enum wire_ede ede,
     const char *text, const char *why)
@@ -128,4 +142,15 @@ filter_query(struct query *q, struct made *out)
 	    (h = by_rules(q, out, name)) == HOOK_PASS)
 		h = by_encdns(q, out, name, true);
 	return h;
+}
+
+const char *
+filter_answer(struct query *q)
+{
+	struct made out;
+
+	if (q->rules == q->dns->filter.generation)
+		return NULL;
+	q->rules = q->dns->filter.generation;
+	return filter_query(q, &out) == HOOK_PASS ? NULL : "it is refused since";
 }

@@ -116,7 +116,8 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 		free(fl);
 		return NULL;
 	}
-	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
+	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n,
+	    .kept_fd = -1 };
 	for (size_t i = 0; i < n; i++)
 		fl->names[i] = held[i];
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
@@ -128,7 +129,8 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 static bool
 fds_reach(const struct broker *b)
 {
-	return !b->passes_fds || b->n_opening + chan_fds_queued(b->client) < b->fds_max;
+	return !b->passes_fds ||
+	    b->n_opening + b->n_kept + chan_fds_queued(b->client) < b->fds_max;
 }
 
 struct asked *
@@ -148,6 +150,7 @@ asked_free(struct broker *b, struct asked *fl)
 {
 	if (!fl->opened)
 		b->n_opening--;
+	reload_let_go(b, fl);
 	idmap_take(&b->by_id, fl->id);
 	TAILQ_REMOVE(&b->flows, fl, all);
 	names_let_go(b, fl->names, fl->n_names);
@@ -164,7 +167,7 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 	if (fl->alias != NULL && !alias_was_tried(fl->alias))
 		record_attempt(&fl->open, &names);
 	if (fl->opened)
-		record_end(fl->id, &fl->open, &names, m, uv_now(&b->loop) - fl->since);
+		record_end(fl->id, &fl->open, &names, m, fl->over, uv_now(&b->loop) - fl->since);
 	else
 		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	asked_free(b, fl);

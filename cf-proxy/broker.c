@@ -17,15 +17,15 @@
  * descriptors cannot be passed, DATA, WINDOW, EOF and RESET of open flows go through
  * unread and unchanged; the two ends keep the credit.
  *
- * What must stay true: no socket is made here and no descriptor kept; a descriptor goes on to
- * its flow or is closed.  If the dialler goes first the run has lost its network: we end,
+ * What must stay true: no socket is made here and nothing is read from one; a descriptor goes on to
+ * its flow or is closed (a copy may stay: reload.c).  If the dialler goes first the run has lost its network: we end,
  * which ends the run.
  *
  * Names: cf-dns has written which name gave an address before the tree learned it, and all that it
  * has written is read before an OPEN is judged.
  *
  * Elsewhere: the table of flows and what is recorded of them (asked.c); with --synthetic, addresses
- * that stand for a name (alias.c); the judgement itself (judge.c).
+ * that stand for a name (alias.c); the judgement itself (judge.c); new rules (reload.c).
  *
  * HELLO: cf-netstack's comes first and says if it can take descriptors; ours to the dialler
  * asks for no more than that; when the dialler's has come, ours to cf-netstack promises
@@ -45,6 +45,7 @@
 #include "event.h"
 #include "log.h"
 #include "pins.h"
+#include "rulesfd.h"
 #include "synthetic.h"
 
 #define BACKLOG_HIGH	32768		/* then its writer waits: some 900 OPENED */
@@ -54,7 +55,7 @@
 #define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
 
 const struct sandbox_row *const broker_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, NULL
+	sandbox_base, sandbox_loop, sandbox_chan, rulesfd_rows, reload_rows, NULL
 };
 
 static void
@@ -124,7 +125,7 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	}
 	if ((fl = idmap_get(&b->by_id, f->flow)) == NULL)
 		return;				/* it crossed with REFUSED */
-	can_wait = fl->opened && b->passes_fds;
+	can_wait = fl->opened && b->passes_fds;		/* also where it was ended: reload.c */
 	asked_end(b, fl, &m);
 	if (!can_wait) {
 		pass_on(b->dialler, f, -1);
@@ -158,7 +159,7 @@ on_payload(struct chan *c, const struct frame *f, int fd)
 	const struct asked *fl = idmap_get(&b->by_id, f->flow);
 
 	(void)fd;
-	if (fl != NULL && fl->opened)
+	if (fl != NULL && fl->opened && fl->over == NULL)
 		pass_on(c == b->client ? b->dialler : b->client, f, -1);
 }
 
@@ -191,6 +192,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
+	reload_keep(b, fl, fd);
 	pass_on(b->client, f, fd);
 }
 
@@ -438,6 +440,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 		fatal("cannot watch the channel to %s",
 		    role_name(b.client_uv == NULL ? R_STACK : R_DIAL));
 	names_open(&b, conf);
+	b.reload = reload_open(&b, conf);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
 	chan_uv_on_flush(b.client_uv, on_client_flush);
@@ -453,6 +456,7 @@ broker_hello(void *arg)
 
 	if (b->namechan != NULL)
 		namechan_hello(b->namechan);
+	reload_hello(b->reload);
 }
 
 static int

@@ -1,6 +1,6 @@
 /*
  * broker.h - the policy stage's insides: broker.c (who may say what), asked.c (the flows, from
- * their OPEN to the end), alias.c (addresses that stand for a name).
+ * their OPEN to the end), alias.c (addresses that stand for a name), reload.c (new rules).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,6 +25,8 @@ struct asked {
 	uint64_t	 id;
 	uint64_t	 since;		/* ms, when it was asked for */
 	bool		 opened;
+	const char	*over;		/* why we have ended it, its CLOSE is awaited; or NULL */
+	int		 kept_fd;	/* of its socket, see reload.c; -1: none */
 	struct msg_open	 open;		/* dst: the address that is tried */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
 	size_t		 n_names;
@@ -42,12 +44,15 @@ struct broker {
 	uv_timer_t	 drain;
 	struct judge	*judge;
 	struct names	*names;		/* NULL: nobody wants to know them */
+	struct reload	*reload;	/* NULL: no new rules will come */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
 	bool		 synthetic;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
 	bool		 client_paused, dialler_paused;
 	bool		 passes_fds;
+	bool		 keeps;		/* a descriptor of each open flow */
+	size_t		 n_kept;
 	bool		 ending;
 	int		 status;
 
@@ -88,6 +93,23 @@ void		 asked_nowhere(struct broker *, uint64_t id, const struct msg_open *,
 struct record_names asked_names(const struct asked *);
 /* Of an address that no flow goes to yet, by all that cf-dns has said. */
 struct record_names asked_names_at(struct broker *, const struct addr *);
+
+/* ---- reload.c ---- */
+
+/* The channel to cf-spawn, where the options name one. */
+struct reload;
+struct reload	*reload_open(struct broker *, const struct proxy_conf *);
+void		 reload_hello(struct reload *);
+/* It is open, and fd (-1: none) goes on to cf-netstack. */
+void		 reload_keep(struct broker *, struct asked *, int fd);
+void		 reload_let_go(struct broker *, struct asked *);
+/*
+ * End an open flow here and now: its socket is shut down, cf-netstack is told to reset it.  It stays
+ * in the table until its CLOSE comes with the totals.  reason: for flow_end, static.
+ */
+void		 reload_end(struct broker *, struct asked *, const char *reason);
+
+extern const struct sandbox_row	reload_rows[];
 
 /* ---- alias.c ---- */
 

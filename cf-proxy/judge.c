@@ -7,7 +7,8 @@
  * look at addresses and ports, and where no rule allows by name also the default.
  *
  * The generation comes from cf-spawn on a sealed memfd (rulesfd.h), which is mapped before the
- * seal; without one there is the floor that every run has (policy.h), and nothing else.
+ * seal, and later ones by RULES; without one there is the floor that every run has (policy.h), and
+ * nothing else.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,6 +25,7 @@ struct judge {
 	struct policy	*floor;
 	struct rules	 rules;
 	bool		 has_rules;
+	enum encdns_choice encdns;
 	bool		 no_encdns;	/* encdns.h */
 };
 
@@ -35,6 +37,7 @@ judge_new(int rules_fd, enum encdns_choice encdns)
 
 	if (j == NULL || (j->floor = policy_new()) == NULL)
 		fatal("cannot start");
+	j->encdns = encdns;
 	if (rules_fd == -1) {
 		j->no_encdns = encdns_blocked(encdns, NULL);
 		return j;
@@ -46,6 +49,18 @@ judge_new(int rules_fd, enum encdns_choice encdns)
 	j->has_rules = true;
 	j->no_encdns = encdns_blocked(encdns, &j->rules);
 	return j;
+}
+
+const char *
+judge_swap(struct judge *j, int rules_fd)
+{
+	const char *why = rulesfd_swap(rules_fd, &j->rules);
+
+	if (why != NULL)
+		return why;
+	j->has_rules = true;
+	j->no_encdns = encdns_blocked(j->encdns, &j->rules);
+	return NULL;
 }
 
 static enum rule_proto

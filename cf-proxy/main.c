@@ -46,6 +46,7 @@ CLI_SET(proxy_conf, violations_fd, inherited_fd)
 CLI_SET(proxy_conf, rules_fd, inherited_fd)
 CLI_SET(proxy_conf, control_fd, inherited_fd)
 CLI_SET(proxy_conf, dns_fd, inherited_fd)
+CLI_SET(proxy_conf, keep_flows, cli_true)
 CLI_SET(proxy_conf, policy, cli_true)
 CLI_SET(proxy_conf, synthetic, cli_true)
 CLI_SET(proxy_conf, resolvers_only, cli_true)
@@ -96,7 +97,10 @@ static const struct cli_option options[] = {
 	  "refuse encrypted DNS (with rules about names: always)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "let encrypted DNS pass, whatever the rules are about" },
-	{ 0,   "control-fd", "N", set_control_fd, "dialler: a channel to cf-spawn" },
+	{ 0,   "control-fd", "N", set_control_fd,
+	  "a channel to cf-spawn: new rules, and for the dialler new resolvers" },
+	{ 0,   "keep-flows", NULL, set_keep_flows,
+	  "policy stage: keep a hand on each flow, to end those that new rules forbid" },
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
@@ -117,14 +121,15 @@ static const struct cli cli = {
 static const char *
 misfit(const struct proxy_conf *conf)
 {
-	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only ||
-	    conf->control_fd != -1))
-		return "--control-fd, --dns-fd, --resolver and --resolvers-only are for the dialler";
+	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
+		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
 	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
-	    conf->synthetic))
-		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd and --synthetic "
-		    "are for --policy";
+	    conf->synthetic || conf->keep_flows))
+		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --synthetic and "
+		    "--keep-flows are for --policy";
+	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
+		return "--keep-flows needs --control-fd";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
 		return "--synthetic needs --names-fd";
 	if (conf->policy && conf->dial_fd == -1 && !conf->print)

@@ -36,7 +36,8 @@ struct proxy_conf {
 	int		 names_fd, hosts_fd;	/* the same */
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
 	int		 dns_fd;		/* of the dialler; -1: none */
-	int		 control_fd;		/* of the dialler; -1: none */
+	int		 control_fd;		/* of both; -1: none */
+	bool		 keep_flows;		/* of the policy stage: reload.c */
 	int		 rules_fd;		/* of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */
@@ -68,14 +69,23 @@ void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
 		    const char *text);
 /* Say that the channel to `peer` has failed. */
 void		 proxy_garbage(const struct chan *, enum role peer, const char *why);
+struct judge;
+
+/* To cf-spawn: what it told has been done. */
+void		 proxy_taken(struct chan *, enum msg_type);
+/*
+ * A RULES frame: the judge goes by them from now on, or the channel has failed.  Returns their
+ * number, 0 where it has.
+ */
+uint32_t	 proxy_rules_take(struct chan *, const struct frame *, int fd, struct judge *);
 const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
 
 /* ---- judge.c: may it leave ---- */
 
-struct judge;
-
 /* rules_fd: taken over; -1: none.  Ends the process where they cannot be used. */
 struct judge	*judge_new(int rules_fd, enum encdns_choice);
+/* The next generation, on a descriptor that is taken over; NULL, or why the old one stays. */
+const char	*judge_swap(struct judge *, int rules_fd);
 /*
  * Each returns whether it is allowed, and fills *out only where it is not.  names: those of
  * the destination's address.
@@ -101,8 +111,12 @@ void		 record_result(const struct msg_open *, const struct record_names *,
 /* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
 		    const char *name);
+/* reason: why we have ended it; NULL: cf-netstack's own reason counts. */
 void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
-		    const struct msg_close *, uint64_t duration_ms);
+		    const struct msg_close *, const char *reason, uint64_t duration_ms);
+/* A flow that was open is ended by a new generation: no violation, the tree did nothing. */
+void		 record_withdrawn(const struct msg_open *, const struct rules_words *,
+		    const char *name);
 /*
  * The tree has run into a limit.  most: 0 where it is not known.  Told at the rate of limit.h,
  * whoever counts and however often; record_limits_end() tells the rest.

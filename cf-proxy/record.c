@@ -157,6 +157,17 @@ record_violation(const struct msg_open *o, const struct rules_words *w, const ch
 	event_emit("policy_violation", violation_fields(o, w), said ? NULL : text);
 }
 
+void
+record_withdrawn(const struct msg_open *o, const struct rules_words *w, const char *name)
+{
+	char what[WHAT_LEN], buf[ADDR_STRLEN], text[sizeof(w->text) + 32];
+
+	snprintf(what, sizeof(what), "%s %s%s%s%s", proxy_proto_name(o->proto), remote_str(o, buf),
+	    name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
+	snprintf(text, sizeof(text), "ended by new rules: %s", w->text);
+	denial_mention(what, text, w->hint);
+}
+
 static const char *
 reason_name(enum close_reason reason)
 {
@@ -177,15 +188,17 @@ total(uint64_t v)
 
 void
 record_end(uint64_t flow, const struct msg_open *o, const struct record_names *names,
-    const struct msg_close *m, uint64_t duration_ms)
+    const struct msg_close *m, const char *reason, uint64_t duration_ms)
 {
 	char text[TEXT_LEN], buf[WHERE_LEN];
 	json_t *f;
 
 	if (!event_wanted())
 		return;
+	if (reason == NULL)
+		reason = reason_name(m->reason);
 	snprintf(text, sizeof(text), "%s %s: closed (%s), %llu bytes up, %llu down",
-	    proxy_proto_name(o->proto), where_str(o, names, buf), reason_name(m->reason),
+	    proxy_proto_name(o->proto), where_str(o, names, buf), reason,
 	    (unsigned long long)m->up_bytes, (unsigned long long)m->down_bytes);
 	f = fields_of(o, names);
 	json_object_set_new(f, "flow", total(flow));
@@ -195,7 +208,7 @@ record_end(uint64_t flow, const struct msg_open *o, const struct record_names *n
 	json_object_set_new(f, "packets_up", total(m->up_packets));
 	json_object_set_new(f, "packets_down", total(m->down_packets));
 	json_object_set_new(f, "duration_ms", total(duration_ms));
-	json_object_set_new(f, "close_reason", json_string(reason_name(m->reason)));
+	json_object_set_new(f, "close_reason", json_string(reason));
 	event_emit("flow_end", f, text);
 }
 

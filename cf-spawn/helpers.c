@@ -4,7 +4,7 @@
  *	cf-spawn --control-- cf-netstack --dns-- cf-dns --dial-+
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
  *	                         +--capture-- cf-capture
- *	cf-spawn --told-- cf-dns, cf-proxy dialler	(control.c)
+ *	cf-spawn --told-- cf-dns, cf-proxy policy, cf-proxy dialler	(control.c)
  *
  * Every line is a socket pair.  A helper finds the channel to its client on standard
  * input and output and all others under the numbers that its options name.  The dialler
@@ -205,7 +205,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	    *policy = &start[HELPER_POLICY], *dialler = &start[HELPER_DIALLER],
 	    *capture = &start[HELPER_CAPTURE], *summary = &start[HELPER_SUMMARY];
 	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2],
-	    to_dns[2], to_dialler[2];
+	    to_dns[2], to_policy[2], to_dialler[2];
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
@@ -222,8 +222,10 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	pair(dial);
 	pair(dns_dial);
 	pair(to_dns);
+	pair(to_policy);
 	pair(to_dialler);
 	h->told_fd[CONTROL_DNS] = to_dns[0];
+	h->told_fd[CONTROL_POLICY] = to_policy[0];
 	h->told_fd[CONTROL_DIALLER] = to_dialler[0];
 	h->control_fd = control[0];
 	stack->in = stack->out = control[1];
@@ -233,6 +235,9 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	policy->in = policy->out = proxy[1];
 	arg(policy, "--policy");
 	arg_fd(policy, "--dial-fd", dial[0]);
+	arg_fd(policy, "--control-fd", to_policy[1]);
+	if (reload_wanted(conf))
+		arg(policy, "--keep-flows");
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
 	arg_encdns(policy, conf);

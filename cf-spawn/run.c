@@ -223,7 +223,8 @@ start(struct run *r)
 	signal(SIGTTOU, SIG_IGN);	/* the summary, should a shell inside own the terminal */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	stack_open(r);
-	control_open(&r->told, r->helpers.told_fd);
+	r->generation = 1;
+	control_open(&r->told, r->helpers.told_fd, reload_done, r);
 }
 
 /* From the command's beginning to the end of all that records it. */

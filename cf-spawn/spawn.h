@@ -147,6 +147,11 @@ void	policy_controls(const struct conf *, void (*say)(void *arg, const char *con
 /* How much was refused so far; 0 where nobody counts. */
 unsigned long long	policy_violations(const struct conf *);
 
+/* ---- reload.c: files of rules are read again ---- */
+
+/* Are there any? */
+bool	reload_wanted(const struct conf *);
+
 /* ---- names.c: what cf-proxy knows of names ---- */
 
 /* Has it to know of any? */
@@ -174,17 +179,34 @@ bool	follow_read(struct follow *);
 
 /* ---- control.c: what the helpers are told while the run goes on ---- */
 
-enum { CONTROL_DIALLER, CONTROL_DNS, CONTROL_CHANNELS };
+enum { CONTROL_DIALLER, CONTROL_POLICY, CONTROL_DNS, CONTROL_CHANNELS };
+enum change { CHANGE_RESOLVERS, CHANGE_RULES, CHANGES };
+
+/* A generation of the rules that comes after the first. */
+struct generation {
+	int		 fd;		/* sealed memfd; -1: there is none */
+	unsigned	 generation;	/* 1 was the first */
+	size_t		 rules;		/* how many the user gave */
+};
 
 struct control {
 	struct chan	*chan[CONTROL_CHANNELS];	/* NULL: it has ended */
-	enum { CONTROL_IDLE, CONTROL_AT_DIALLER, CONTROL_AT_DNS } state;
-	struct resolvers telling, wanted;
-	bool		 waiting;	/* `wanted` is to be told next */
+	bool		 busy;		/* one is on its way: */
+	enum change	 change;
+	int		 step;		/* who has been told last, in the order of that change */
+	struct resolvers resolvers, next_resolvers;
+	bool		 new_resolvers;	/* next_resolvers are to be told */
+	struct generation rules, next_rules;
+	void		(*on_rules)(void *arg, const struct generation *);
+	void		*arg;
 };
 
-void	control_open(struct control *, const int fd[CONTROL_CHANNELS]);
+/* on_rules: a generation is in force everywhere. */
+void	control_open(struct control *, const int fd[CONTROL_CHANNELS],
+	    void (*on_rules)(void *arg, const struct generation *), void *arg);
 void	control_resolvers(struct control *, const struct resolvers *);
+/* The descriptor is taken over. */
+void	control_rules(struct control *, const struct generation *);
 void	control_flush(struct control *);
 /* To be polled for reading; -1: nothing more comes.  Then control_read. */
 int	control_fd(const struct control *, int which);
@@ -288,6 +310,8 @@ int	run(struct conf *);
 /* ---- status.c: --status-fd, and the facts for the summary ---- */
 
 void	status_started(int fd, pid_t pid, const struct tcp_choice *);
+/* A generation is in force; why: it is not, and the one of this number stays. */
+void	status_policy(int fd, unsigned generation, size_t rules, const char *why);
 void	status_exit(const struct conf *, int code, const char *reason, const char *detail);
 void	status_facts(int fd, const struct conf *, const struct tcp_choice *, int code,
 	    const char *reason, long duration_ms);

@@ -79,9 +79,15 @@ tell_new(const char *what, const char *reason, const char *hint, uint64_t hash)
 bool
 denial_tell(const char *what, const char *reason, const char *hint)
 {
+	count_one();
+	return denial_mention(what, reason, hint);
+}
+
+bool
+denial_mention(const char *what, const char *reason, const char *hint)
+{
 	uint64_t hash = hash_of(what, reason);
 
-	count_one();
 	for (size_t i = 0; i < denials.n; i++)
 		if (denials.told[i].hash == hash) {
 			denials.told[i].times++;

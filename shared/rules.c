@@ -172,6 +172,12 @@ rules_count(const struct rules *r)
 	return r->head->rules.n;
 }
 
+size_t
+rules_size(const struct rules *r)
+{
+	return r->head->len;
+}
+
 bool
 rules_hold_names(const struct rules *r)
 {

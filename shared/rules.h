@@ -88,6 +88,7 @@ struct rules {
 const char	*rules_load(const void *buf, size_t len, struct rules *out);
 unsigned	 rules_flags(const struct rules *);
 size_t		 rules_count(const struct rules *);
+size_t		 rules_size(const struct rules *);	/* bytes of its buffer */
 /* Is there a rule about names that decides anything (rank 6, 7 or 12)? */
 bool		 rules_hold_names(const struct rules *);
 
