@@ -272,6 +272,8 @@ void		 filter_open(struct dns *, int rules_fd);
 /* The next generation, on a descriptor that is taken over; NULL, or why the old one stays. */
 const char	*filter_swap(struct dns *, int rules_fd);
 query_hook	 filter_query;
+/* --permissive: what the rules refuse passes, and is told. */
+bool		 filter_permits(const struct filter *);
 /* The rules may be others than when it was asked. */
 answer_hook	 filter_answer;
 
@@ -408,6 +410,7 @@ struct violation {
 	unsigned	 line;
 	const char	*text, *hint;
 	const struct addr *addr;		/* of an answer; NULL: the name itself */
+	bool		 permitted;		/* it passes all the same */
 };
 void	note_violation(const struct query *, const struct violation *);
 void	note_answer(const struct query *, const uint8_t *msg, size_t len, bool made,

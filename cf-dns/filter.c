@@ -50,6 +50,12 @@ filter_swap(struct dns *dns, int rules_fd)
 	return NULL;
 }
 
+bool
+filter_permits(const struct filter *f)
+{
+	return f->has_rules && (rules_flags(&f->rules) & RULES_PERMISSIVE) != 0;
+}
+
 static enum hook
 answer(struct query *q, struct made *out, enum wire_rcode rcode, enum wire_ede ede,
     const char *text, const char *why)
@@ -71,6 +77,13 @@ deny(struct query *q, struct made *out, enum wire_ede ede, const struct violatio
 	};
 	char text[WIRE_EDE_TEXT + 1];
 
+	if (filter_permits(&q->dns->filter)) {
+		struct violation told = *v;
+
+		told.permitted = true;
+		note_violation(q, &told);
+		return HOOK_PASS;
+	}
 	/* The tree learns which option it was, not what the rule says or where it stands. */
 	snprintf(text, sizeof(text), "blocked by %s", v->control);
 	note_query(q, true);
@@ -125,18 +138,19 @@ enum hook
 filter_query(struct query *q, struct made *out)
 {
 	const struct filter *f = &q->dns->filter;
+	bool enforced = f->has_rules && !filter_permits(f);
 	char name[NAME_STRLEN];
 	size_t at = WIRE_HEADER_LEN;
 	enum hook h;
 
 	if (!f->has_rules && !f->no_encdns)
 		return HOOK_PASS;
-	if (f->has_rules && q->wire.opcode != OPCODE_QUERY)
+	if (enforced && q->wire.opcode != OPCODE_QUERY)
 		return answer(q, out, WIRE_NOTIMP, WIRE_EDE_BLOCKED, "only queries are passed on",
 		    "no query, and there are rules");
 	if (!q->wire.question ||
 	    name_from_message(q->msg, q->wire.head_len, &at, name) != NULL)
-		return f->has_rules ? answer(q, out, WIRE_FORMERR, WIRE_EDE_NONE, "",
+		return enforced ? answer(q, out, WIRE_FORMERR, WIRE_EDE_NONE, "",
 		    "no name to judge") : HOOK_PASS;
 	if ((h = by_encdns(q, out, name, false)) == HOOK_PASS &&
 	    (h = by_rules(q, out, name)) == HOOK_PASS)

@@ -73,6 +73,18 @@ turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit wh
 	proxy_refuse(b->client, id, &refused_by_limit, why);
 }
 
+bool
+asked_may_leave(struct broker *b, const struct msg_open *o, const struct record_names *names,
+    struct rules_words *why)
+{
+	if (judge_flow(b->judge, o, names->name, names->n, why))
+		return true;
+	if (!judge_permits(b->judge, why))
+		return false;
+	record_permitted(o, why, names->n > 0 ? names->name[0] : NULL);
+	return true;
+}
+
 void
 asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
     const struct record_names *names, const struct rules_words *why)

@@ -98,7 +98,7 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	names = asked_names_at(b, &o.dst);
-	if (!judge_flow(b->judge, &o, names.name, names.n, &why)) {
+	if (!asked_may_leave(b, &o, &names, &why)) {
 		asked_deny(b, f->flow, &o, &names, &why);
 		return;
 	}

@@ -83,6 +83,9 @@ void		 asked_free(struct broker *, struct asked *);
 void		 asked_end(struct broker *, struct asked *, const struct msg_close *);
 void		 asked_end_all(struct broker *);	/* and what was only counted is told */
 
+/* May it leave?  What passes only by --permissive is recorded.  Where not: *why. */
+bool		 asked_may_leave(struct broker *, const struct msg_open *,
+		    const struct record_names *, struct rules_words *why);
 /* Refused, recorded and answered; `names` are those of the address.  No table is touched. */
 void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const struct rules_words *why);

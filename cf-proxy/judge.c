@@ -63,6 +63,12 @@ judge_swap(struct judge *j, int rules_fd)
 	return NULL;
 }
 
+bool
+judge_permits(const struct judge *j, const struct rules_words *why)
+{
+	return j->has_rules && (rules_flags(&j->rules) & RULES_PERMISSIVE) != 0 && !why->never;
+}
+
 static enum rule_proto
 proto_of(const struct msg_open *o)
 {
@@ -78,7 +84,7 @@ floor_judge(const struct judge *j, const struct msg_open *o, struct rules_words 
 	if (policy_judge(j->floor, &o->dst, &v))
 		return true;
 	*out = (struct rules_words){ .reason_code = v.reason_code, .control = v.control,
-	    .matched_cidr = v.matched_cidr };
+	    .matched_cidr = v.matched_cidr, .never = true };
 	snprintf(out->text, sizeof(out->text), "%s", v.text);
 	snprintf(out->hint, sizeof(out->hint), "no option allows it");
 	return false;
@@ -127,12 +133,13 @@ judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *
 {
 	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };
 
-	return (j->has_rules ? rules_ask(j, &flow, rules_judge_unnamed, out) :
-	    floor_judge(j, o, out)) && encdns_judge(j, o, out);
+	return ((j->has_rules ? rules_ask(j, &flow, rules_judge_unnamed, out) :
+	    floor_judge(j, o, out)) && encdns_judge(j, o, out)) || judge_permits(j, out);
 }
 
 bool
 judge_offline(const struct judge *j)
 {
-	return j->has_rules && (rules_flags(&j->rules) & RULES_OFFLINE) != 0;
+	return j->has_rules && (rules_flags(&j->rules) & (RULES_OFFLINE | RULES_PERMISSIVE)) ==
+	    RULES_OFFLINE;
 }

@@ -93,6 +93,11 @@ const char	*judge_swap(struct judge *, int rules_fd);
 bool		 judge_flow(const struct judge *, const struct msg_open *,
 		    const char *const *names, size_t n, struct rules_words *out);
 bool		 judge_dial(const struct judge *, const struct msg_open *, struct rules_words *out);
+/*
+ * --permissive: what judge_flow() has just refused passes all the same, but is to be recorded.
+ * judge_dial() goes by that itself.
+ */
+bool		 judge_permits(const struct judge *, const struct rules_words *);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 
@@ -110,6 +115,9 @@ void		 record_result(const struct msg_open *, const struct record_names *,
 		    const char *error, size_t len);
 /* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
+		    const char *name);
+/* The same, but it passes. */
+void		 record_permitted(const struct msg_open *, const struct rules_words *,
 		    const char *name);
 /* reason: why we have ended it; NULL: cf-netstack's own reason counts. */
 void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,

@@ -142,19 +142,37 @@ violation_fields(const struct msg_open *o, const struct rules_words *w)
 	return f;
 }
 
-void
-record_violation(const struct msg_open *o, const struct rules_words *w, const char *name)
+static void
+violation(const struct msg_open *o, const struct rules_words *w, const char *name, bool permitted)
 {
-	char what[WHAT_LEN], text[WHAT_LEN + sizeof(w->text) + 2], buf[ADDR_STRLEN];
+	char what[WHAT_LEN], text[WHAT_LEN + sizeof(w->text) + 16], buf[ADDR_STRLEN];
+	json_t *f;
 	bool said;
 
 	snprintf(what, sizeof(what), "%s %s%s%s%s", proxy_proto_name(o->proto), remote_str(o, buf),
 	    name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
-	said = denial_tell(what, w->text, w->hint);
+	said = (permitted ? denial_permit : denial_tell)(what, w->text, w->hint);
 	if (!event_wanted())
 		return;
-	snprintf(text, sizeof(text), "%s: %s", what, w->text);
-	event_emit("policy_violation", violation_fields(o, w), said ? NULL : text);
+	snprintf(text, sizeof(text), "%s: %s%s", what, permitted ? "would be " : "", w->text);
+	f = violation_fields(o, w);
+	if (permitted) {
+		json_object_set_new(f, "action", json_string("permit"));
+		json_object_set_new(f, "permissive", json_true());
+	}
+	event_emit("policy_violation", f, said ? NULL : text);
+}
+
+void
+record_violation(const struct msg_open *o, const struct rules_words *w, const char *name)
+{
+	violation(o, w, name, false);
+}
+
+void
+record_permitted(const struct msg_open *o, const struct rules_words *w, const char *name)
+{
+	violation(o, w, name, true);
 }
 
 void

@@ -128,7 +128,9 @@ leak_judge(struct run *r)
 	if (n == 0)
 		return;
 	snprintf(text, sizeof(text), "--fail-on-leak: %llu time%s the command tree tried what the "
-	    "policy refuses", n, n == 1 ? "" : "s");
+	    "policy %s", n, n == 1 ? "" : "s",
+	    ruleopts_switches(&r->conf->rules) & RULES_PERMISSIVE ?
+	    "would refuse without --permissive" : "refuses");
 	log_warnx("%s (the lines above say what; --summary counts them)", text);
 	if (r->code != 0)
 		return;			/* there is a reason already */
@@ -261,6 +263,8 @@ run(struct conf *conf)
 	helpers_find_programs(conf);
 	if (conf->check_only)
 		return check_only(&r);
+	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
+		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	outputs_open(conf);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

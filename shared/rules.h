@@ -57,6 +57,7 @@
 enum {
 	RULES_OFFLINE = 1, RULES_BLOCK_METADATA = 2, RULES_BLOCK_PRIVATE = 4,
 	RULES_DEFAULT_DENY = 8, RULES_PROXY_ONLY = 16,
+	RULES_PERMISSIVE = 32,		/* what is refused passes, and is told; not judged here */
 	/* set by the compiler: */
 	RULES_HAS_DENY_NAMES = 256, RULES_HAS_ALLOW_NAMES = 512
 };
@@ -145,6 +146,7 @@ struct rules_words {
 	const char	*matched_cidr, *matched_domain;	/* NULL where there is none */
 	const char	*file;		/* where the rule stands, NULL unless in a file */
 	unsigned	 line;
+	bool		 never;		/* not even --permissive lets it pass */
 	char		 text[1600];	/* "blocked by `--deny-cidr 10.0.0.0/8`" */
 	char		 hint[1200];	/* what would allow it */
 };

@@ -108,6 +108,7 @@ explain_known(const struct flat_rule *rule, const struct rules_verdict *v,
 
 	out->reason_code = row->code;
 	if (rule->class == CLASS_NEVER) {
+		out->never = true;
 		say_known(v, flow, row->what, out);
 		return;
 	}
