@@ -452,6 +452,19 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 	return rc;
 }
 
+void
+helpers_each(const struct conf *conf, const struct texts *texts,
+    void (*say)(void *arg, const char *name, bool jailed, char *const *argv), void *arg)
+{
+	struct start start[HELPER_KINDS];
+	struct helpers h;
+
+	wire(start, &h, conf, texts);
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (start[k].wanted)
+			say(arg, kinds[k].name, kinds[k].jailed, start[k].argv);
+}
+
 struct helper *
 helpers_find(struct helpers *h, pid_t pid)
 {

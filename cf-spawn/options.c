@@ -104,6 +104,7 @@ SWITCH(cap_net_raw)
 SWITCH(wait_tree)
 SWITCH(summary)
 SWITCH(check_only)
+SWITCH(dry_run)
 SWITCH(fail_on_leak)
 TEXT(hosts_file)
 TEXT(capture_file)
@@ -240,6 +241,8 @@ static const struct cli_option options[] = {
 	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)" },
 	{ 'n', "check",		NULL,		set_check_only,
 	  "check options and files, and stop; nothing is started" },
+	{ 0,   "dry-run",	NULL,		set_dry_run,
+	  "print the policy in force and what would be started, and stop" },
 	{ 'v', "verbose",	NULL,		set_verbose,
 	  "say what happens on stderr; twice: also how" },
 	{ 'h', "help",		NULL,		show_help,	"this text" },
@@ -269,7 +272,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 		conf->verbose = 2;
 	at = cli_parse(&cli, conf, argc, argv, STATUS_FAILED);
 	conf->command = argv + at;
-	if (conf->command[0] == NULL)
+	if (conf->command[0] == NULL && !conf->dry_run)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");

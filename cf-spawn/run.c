@@ -256,13 +256,15 @@ run(struct conf *conf)
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
-	if (conf->ndns == 0 && !conf->check_only)
+	if (conf->ndns == 0 && !conf->check_only && !conf->dry_run)
 		r.look_at = FOLLOW_AFTER_MS;
 	texts_read(&r.texts, conf);
 	policy_make(conf);
 	helpers_find_programs(conf);
 	if (conf->check_only)
 		return check_only(&r);
+	if (conf->dry_run)
+		return dryrun(conf, &r.id, &r.texts);
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	outputs_open(conf);

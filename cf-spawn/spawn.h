@@ -55,7 +55,7 @@ struct conf {
 	bool		 summary;
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
-	bool		 check_only;
+	bool		 check_only, dry_run;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
 };
@@ -293,6 +293,9 @@ int	helpers_start(struct helpers *, const struct conf *, const struct identity *
 	    const struct texts *);
 /* Before anything is started: is each helper's program there?  Ends the process if not. */
 void	helpers_find_programs(const struct conf *);
+/* For --dry-run: each one that would be started, and how. */
+void	helpers_each(const struct conf *, const struct texts *,
+	    void (*say)(void *arg, const char *name, bool jailed, char *const *argv), void *arg);
 /* The helper with this pid, or NULL. */
 struct helper	*helpers_find(struct helpers *, pid_t);
 /* Take the ends that there are; true when one has ended or stopped. */
@@ -301,6 +304,11 @@ bool	helpers_reap(struct helpers *);
 bool	helper_ended_badly(const struct helper *);
 /* Kill those that still run. */
 void	helpers_kill(struct helpers *);
+
+/* ---- dryrun.c: --dry-run ---- */
+
+/* Prints what would be done; the status to exit with. */
+int	dryrun(const struct conf *, const struct identity *, const struct texts *);
 
 /* ---- run.c: from the first process to the status ---- */
 
