@@ -1,8 +1,8 @@
 /*
  * main.c - cf-doctor: can this host do it, and what did a run do.
  *
- * Two programs in one file, told apart by the first word: the checks (doctor.h), and
- * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h).
+ * Programs in one file, told apart by the first word: the checks (doctor.h); `summary`, the
+ * sealed child of cf-spawn that prints the end of a run (summary.h); and `why` (why.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -16,6 +16,7 @@
 #include "doctor.h"
 #include "log.h"
 #include "summary.h"
+#include "why.h"
 
 struct options {
 	struct summary_conf	summary;
@@ -86,7 +87,8 @@ static const struct cli_option summary_options[] = {
 };
 
 static const struct cli doctor_cli = {
-	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]",
+	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
+	"       cf-doctor why [options of a policy] DEST",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -148,6 +150,8 @@ main(int argc, char *argv[])
 	log_init("cf-doctor", 0);
 	if (argc > 1 && strcmp(argv[1], "summary") == 0)
 		return summary_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "why") == 0)
+		return why_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

@@ -122,6 +122,9 @@ struct rules_verdict {
 /* Each returns out->allowed. */
 bool		 rules_judge(const struct rules *, const struct rules_flow *,
 		    struct rules_verdict *out);
+/* The same for a flow whose address is not known yet: its port, protocol and names count. */
+bool		 rules_judge_nowhere(const struct rules *, const struct rules_flow *,
+		    struct rules_verdict *out);
 /*
  * The same by one who does not know the names, and ignores those that are given: refuses what
  * no name could make right.  Ranks 6 and 7 are not seen, and where a rule allows names
