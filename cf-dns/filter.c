@@ -9,6 +9,11 @@
  * Names by which programs find encrypted DNS are answered here too (encdns.h).  Where such a
  * name only asks whether it may be used, the answer is no denial: nobody has tried anything.
  *
+ * Whose name an address is (PTR) is asked by ping, ssh, tracers and loggers of whatever they have
+ * to do with, and not because somebody wants to go there.  Where no rule is about it, but the
+ * default is to refuse, it is refused as any name, as it could carry 16 bytes away; it is no
+ * violation, or none of these programs could be run under --fail-on-leak.
+ *
  * Not looked at: what an answer calls a name (CNAME).  The name that was asked counts.
  *
  * SPDX-License-Identifier: MIT
@@ -68,13 +73,20 @@ answer(struct query *q, struct made *out, enum wire_rcode rcode, enum wire_ede e
 	return HOOK_MADE;
 }
 
-static enum hook
-deny(struct query *q, struct made *out, enum wire_ede ede, const struct violation *v)
+static enum wire_rcode
+denied_rcode(const struct query *q)
 {
 	static const enum wire_rcode rcodes[] = {
 		[DENY_EMPTY] = WIRE_NOERROR, [DENY_NXDOMAIN] = WIRE_NXDOMAIN,
 		[DENY_REFUSED] = WIRE_REFUSED
 	};
+
+	return rcodes[q->dns->filter.deny_answer];
+}
+
+static enum hook
+deny(struct query *q, struct made *out, enum wire_ede ede, const struct violation *v)
+{
 	char text[WIRE_EDE_TEXT + 1];
 
 	if (filter_permits(&q->dns->filter)) {
@@ -88,7 +100,7 @@ deny(struct query *q, struct made *out, enum wire_ede ede, const struct violatio
 	snprintf(text, sizeof(text), "blocked by %s", v->control);
 	note_query(q, true);
 	note_violation(q, v);
-	return answer(q, out, rcodes[q->dns->filter.deny_answer], ede, text, "blocked");
+	return answer(q, out, denied_rcode(q), ede, text, "blocked");
 }
 
 static enum hook
@@ -105,6 +117,15 @@ deny_by_rule(struct query *q, struct made *out, const struct rules_verdict *verd
 	return deny(q, out, WIRE_EDE_BLOCKED, &v);
 }
 
+/* Does it ask for the name of one address? */
+static bool
+asks_reverse(const struct query *q, const char *name)
+{
+	struct addr a;
+
+	return q->wire.qtype == WIRE_PTR && synth_reverse_addr(name, &a);
+}
+
 static enum hook
 by_rules(struct query *q, struct made *out, const char *name)
 {
@@ -113,6 +134,10 @@ by_rules(struct query *q, struct made *out, const char *name)
 	if (!q->dns->filter.has_rules ||
 	    rules_judge_name(&q->dns->filter.rules, name, false, &verdict))
 		return HOOK_PASS;
+	if (verdict.why == RULES_WHY_DEFAULT && asks_reverse(q, name))
+		return filter_permits(&q->dns->filter) ? HOOK_PASS : answer(q, out, denied_rcode(q),
+		    WIRE_EDE_BLOCKED, "blocked by --default-policy",
+		    "whose name an address is may not be asked");
 	return deny_by_rule(q, out, &verdict, name);
 }
 
