@@ -21,12 +21,14 @@
 #include "cli.h"
 #include "encdns.h"
 #include "forms.h"
+#include "hostports.h"
 #include "log.h"
 #include "ruleopts.h"
 
 struct options {
 	struct ruleopts	 rules;		/* first: ruleopts.h */
 	enum encdns_choice encdns;
+	struct hostports host;
 	struct addr	 at;		/* --at; family 0: not given */
 	bool		 json;
 };
@@ -81,6 +83,12 @@ set_allow_encdns(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_host_port(void *conf, const char *arg, char *why)
+{
+	return hostports_add(&((struct options *)conf)->host, arg, why, CLI_WHY_LEN);
+}
+
+static bool
 set_help(void *conf, const char *arg, char *why)
 {
 	(void)conf, (void)arg, (void)why;
@@ -96,6 +104,7 @@ static const struct cli_option options[] = {
 	  "refuse encrypted DNS (with rules about names it always is)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "let encrypted DNS pass by the rules about names" },
+	{ 0,   "host-port", "PORTS", set_host_port, "open ports of the host's own loopback" },
 	{ 'h', "help",	   NULL,   set_help,	   "print this" },
 	{ 0,   NULL,	   NULL,   NULL,	   NULL }
 };
@@ -126,6 +135,22 @@ encdns_ok(const struct whydest *d, const struct rules_flow *flow, struct rules_w
 	return false;
 }
 
+/* The host's loopback, by --host-port; false: it is not that, or some other rule refuses it. */
+static bool
+host_ok(const struct rules *rules, const struct options *o, const struct rules_flow *flow,
+    struct rules_words *out)
+{
+	struct rules_verdict v;
+
+	if (flow->dst.family == 0 || flow->proto == RULE_ICMP || !hostports_is_inside(&flow->dst) ||
+	    !hostports_have(&o->host, flow->dst.port) ||
+	    (!rules_judge_nowhere(rules, flow, &v) && v.why != RULES_WHY_DEFAULT))
+		return false;
+	*out = (struct rules_words){ .reason_code = "allowed", .control = "--host-port",
+	    .text = "allowed by `--host-port`" };
+	return true;
+}
+
 static void
 judge(const struct rules *rules, const struct options *o, const struct whydest *d,
     struct judged *out)
@@ -149,6 +174,8 @@ judge(const struct rules *rules, const struct options *o, const struct whydest *
 		    rules_judge_nowhere(rules, &flow, &v);
 		rules_explain(rules, &v, &flow, name, &out->words);
 	}
+	if (!d->is_name && host_ok(rules, o, &flow, &out->words))
+		out->allowed = true;
 	if (v.rule != RULES_NONE && out->words.matched_cidr != NULL)
 		out->form = v.form;
 	if (out->allowed && encdns_blocked(o->encdns, rules))

@@ -75,6 +75,19 @@ broker_late_send(struct broker *b)
 	b->n_late = 0;
 }
 
+/* To an address that stands for the host's loopback. */
+static void
+host_open(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	struct msg_open out = *o;
+	uint8_t body[MSG_OPEN_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	out.dst = hostports_outside(&o->dst);
+	msg_open_put(&w, &out);
+	chan_send(b->dialler, MSG_OPEN, id, body, sizeof(body), NULL, 0, -1);
+}
+
 static void
 on_open(struct chan *c, const struct frame *f, int fd)
 {
@@ -106,7 +119,10 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	record_attempt(&o, &names);
 	broker_late_send(b);
-	pass_on(b->dialler, f, -1);
+	if (hostports_is_inside(&o.dst))
+		host_open(b, f->flow, &o);
+	else
+		pass_on(b->dialler, f, -1);
 }
 
 static void
@@ -423,7 +439,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 
 	event_init(conf->log_fd);
 	denial_init(conf->violations_fd);
-	b.judge = judge_new(conf->rules_fd, conf->encdns);
+	b.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id))

@@ -543,7 +543,7 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 	static struct dialler d;
 
 	d.conf = conf;
-	d.judge = judge_new(conf->rules_fd, conf->encdns);
+	d.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	d.ports = portmap_new();
 	if (uv_loop_init(&d.loop) != 0 || d.ports == NULL)
 		fatal("cannot start");

@@ -15,8 +15,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "inside.h"
 #include "log.h"
 #include "proxy.h"
 #include "rulesfd.h"
@@ -27,10 +29,11 @@ struct judge {
 	bool		 has_rules;
 	enum encdns_choice encdns;
 	bool		 no_encdns;	/* encdns.h */
+	struct hostports host;		/* of the host's loopback, that are open */
 };
 
 struct judge *
-judge_new(int rules_fd, enum encdns_choice encdns)
+judge_new(int rules_fd, enum encdns_choice encdns, const struct hostports *host)
 {
 	struct judge *j = calloc(1, sizeof(*j));
 	const char *why;
@@ -38,6 +41,7 @@ judge_new(int rules_fd, enum encdns_choice encdns)
 	if (j == NULL || (j->floor = policy_new()) == NULL)
 		fatal("cannot start");
 	j->encdns = encdns;
+	j->host = *host;
 	if (rules_fd == -1) {
 		j->no_encdns = encdns_blocked(encdns, NULL);
 		return j;
@@ -86,7 +90,11 @@ floor_judge(const struct judge *j, const struct msg_open *o, struct rules_words 
 	*out = (struct rules_words){ .reason_code = v.reason_code, .control = v.control,
 	    .matched_cidr = v.matched_cidr, .never = true };
 	snprintf(out->text, sizeof(out->text), "%s", v.text);
-	snprintf(out->hint, sizeof(out->hint), "no option allows it");
+	if (strcmp(v.reason_code, "loopback") == 0 && proto_of(o) != RULE_ICMP)
+		snprintf(out->hint, sizeof(out->hint), "--host-port %u opens this port of the host at %s",
+		    o->dst.port, o->dst.family == 4 ? INSIDE_HOST4 : INSIDE_HOST6);
+	else
+		snprintf(out->hint, sizeof(out->hint), "no option allows it");
 	return false;
 }
 
@@ -118,12 +126,38 @@ encdns_judge(const struct judge *j, const struct msg_open *o, struct rules_words
 	return false;
 }
 
+/*
+ * The host's own loopback: --host-port says which ports, and is a permission of its own.  What
+ * refuses whatever the address is (--offline, --deny '*:PORT') holds here as well.
+ */
+static bool
+host_judge(const struct judge *j, const struct msg_open *o, struct rules_words *out)
+{
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };
+	struct rules_verdict v;
+
+	if (proto_of(o) == RULE_ICMP || !hostports_have(&j->host, o->dst.port)) {
+		*out = (struct rules_words){ .reason_code = "loopback", .control = "--host-port",
+		    .never = true };
+		snprintf(out->text, sizeof(out->text), "blocked: this port of the host's loopback is "
+		    "not open");
+		snprintf(out->hint, sizeof(out->hint), "--host-port opens ports by TCP and UDP");
+		return false;
+	}
+	if (!j->has_rules || rules_judge_nowhere(&j->rules, &flow, &v) || v.why == RULES_WHY_DEFAULT)
+		return true;
+	rules_explain(&j->rules, &v, &flow, NULL, out);
+	return false;
+}
+
 bool
 judge_flow(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
 	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
 
+	if (j->host.n > 0 && hostports_is_inside(&o->dst))
+		return host_judge(j, o, out);
 	return (j->has_rules ? rules_ask(j, &flow, rules_judge, out) : floor_judge(j, o, out)) &&
 	    encdns_judge(j, o, out);
 }
@@ -133,6 +167,8 @@ judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *
 {
 	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };
 
+	if (j->host.n > 0 && hostports_is_loopback(&o->dst))
+		return host_judge(j, o, out) || judge_permits(j, out);
 	return ((j->has_rules ? rules_ask(j, &flow, rules_judge_unnamed, out) :
 	    floor_judge(j, o, out)) && encdns_judge(j, o, out)) || judge_permits(j, out);
 }

@@ -69,6 +69,12 @@ set_allow_encdns(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_host_port(void *conf, const char *arg, char *why)
+{
+	return hostports_add(&((struct proxy_conf *)conf)->host, arg, why, CLI_WHY_LEN);
+}
+
+static bool
 set_resolver(void *arg_conf, const char *arg, char *why)
 {
 	struct proxy_conf *conf = arg_conf;
@@ -97,6 +103,8 @@ static const struct cli_option options[] = {
 	  "refuse encrypted DNS (with rules about names: always)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "let encrypted DNS pass, whatever the rules are about" },
+	{ 0,   "host-port", "PORTS", set_host_port,
+	  "ports of this host's loopback that may be reached" },
 	{ 0,   "control-fd", "N", set_control_fd,
 	  "a channel to cf-spawn: new rules, and for the dialler new resolvers" },
 	{ 0,   "keep-flows", NULL, set_keep_flows,

@@ -19,6 +19,7 @@
 
 #include "chan.h"
 #include "encdns.h"
+#include "hostports.h"
 #include "limit.h"
 #include "names.h"
 #include "policy.h"
@@ -41,6 +42,7 @@ struct proxy_conf {
 	int		 rules_fd;		/* of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */
+	struct hostports host;		/* of both: --host-port */
 	bool		 resolvers_only;
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 n_resolvers;
@@ -83,7 +85,7 @@ const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
 /* ---- judge.c: may it leave ---- */
 
 /* rules_fd: taken over; -1: none.  Ends the process where they cannot be used. */
-struct judge	*judge_new(int rules_fd, enum encdns_choice);
+struct judge	*judge_new(int rules_fd, enum encdns_choice, const struct hostports *);
 /* The next generation, on a descriptor that is taken over; NULL, or why the old one stays. */
 const char	*judge_swap(struct judge *, int rules_fd);
 /*

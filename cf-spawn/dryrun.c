@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "inside.h"
 #include "log.h"
 #include "rulesfd.h"
 #include "ruleshow.h"
@@ -69,6 +70,15 @@ print_default(const struct ruleopts *o, unsigned switches)
 }
 
 static void
+print_host_ports(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->host_ports.n; i++)
+		printf("%s%u-%u%s", i == 0 ? "  ports of the host's loopback, at " INSIDE_HOST4 " and "
+		    INSIDE_HOST6 ": " : ", ", conf->host_ports.at[i].lo, conf->host_ports.at[i].hi,
+		    i + 1 == conf->host_ports.n ? "\n" : "");
+}
+
+static void
 print_encdns(const struct conf *conf, const struct rules *rules)
 {
 	bool blocked = encdns_blocked(conf->encdns, rules);
@@ -115,6 +125,7 @@ print_policy(const struct conf *conf)
 	ruleshow_each(&rules, true, print_rule, NULL);
 	printf("  refused whatever the rules are (built in):\n");
 	ruleshow_each(&rules, false, print_never, NULL);
+	print_host_ports(conf);
 	print_encdns(conf, conf->rules_fd != -1 ? &rules : NULL);
 }
 

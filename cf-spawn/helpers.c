@@ -33,7 +33,7 @@
 #include "log.h"
 #include "spawn.h"
 
-#define ARGS_MAX	64
+#define ARGS_MAX	256
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
 #define EXTRA_FDS_MAX	8
 #define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
@@ -197,6 +197,19 @@ arg_encdns(struct start *s, const struct conf *conf)
 		arg(s, "--allow-encrypted-dns");
 }
 
+static void
+arg_host_ports(struct start *s, const struct conf *conf)
+{
+	char text[16];
+
+	for (size_t i = 0; i < conf->host_ports.n; i++) {
+		snprintf(text, sizeof(text), "%u-%u", conf->host_ports.at[i].lo,
+		    conf->host_ports.at[i].hi);
+		arg(s, "--host-port");
+		arg(s, text);
+	}
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -241,6 +254,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
 	arg_encdns(policy, conf);
+	arg_host_ports(policy, conf);
 
 	dns->in = dns->out = names[1];
 	arg_fd(dns, "--dial-fd", dns_dial[0]);
@@ -267,6 +281,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_fd(dialler, "--control-fd", to_dialler[1]);
 	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
 	arg_encdns(dialler, conf);
+	arg_host_ports(dialler, conf);
 	args_resolvers(dialler, texts);
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");

@@ -64,6 +64,12 @@ set_add_host(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_host_port(void *conf, const char *arg, char *why)
+{
+	return hostports_add(&((struct conf *)conf)->host_ports, arg, why, CLI_WHY_LEN);
+}
+
+static bool
 set_status_fd(void *conf, const char *arg, char *why)
 {
 	struct conf *c = conf;
@@ -219,6 +225,8 @@ static const struct cli_option options[] = {
 	  "refuse encrypted DNS (with rules about names it always is)" },
 	{ 0,   "allow-encrypted-dns", NULL,	set_allow_encdns,
 	  "let encrypted DNS pass by the rules about names" },
+	{ 0,   "host-port",	"PORTS",	set_host_port,
+	  "open ports of the host's own loopback, at " INSIDE_HOST4 " (5432,8000-8099)" },
 	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
 	  "end with status 1 where something was refused and the command did not mind" },
 	{ 'c', "capture",	"FILE",		set_capture_file,

@@ -90,6 +90,13 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 			    o->given[k].text);
 			say(arg, buf);
 		}
+	for (size_t k = 0; k < conf->host_ports.n; k++) {
+		int n = snprintf(buf, sizeof(buf), "host-port=%u", conf->host_ports.at[k].lo);
+
+		if (conf->host_ports.at[k].hi != conf->host_ports.at[k].lo)
+			snprintf(buf + n, sizeof(buf) - (size_t)n, "-%u", conf->host_ports.at[k].hi);
+		say(arg, buf);
+	}
 	if (conf->encdns != ENCDNS_BY_RULES)
 		say(arg, conf->encdns == ENCDNS_BLOCK ? "block-encrypted-dns" :
 		    "allow-encrypted-dns");

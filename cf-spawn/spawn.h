@@ -16,6 +16,7 @@
 
 #include "addr.h"
 #include "encdns.h"
+#include "hostports.h"
 #include "ruleopts.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
@@ -37,6 +38,7 @@ struct conf {
 	bool		 fail_on_leak;
 	int		 rules_fd;	/* the compiled rules, by policy.c; -1: there are none */
 	enum encdns_choice encdns;
+	struct hostports host_ports;	/* --host-port */
 	const char	*deny_answer;	/* as cf-dns has it; NULL: its own default */
 	int		 violations_fd;	/* counts what was refused; -1: nobody asks */
 	char		**command;	/* argv of the command */

@@ -69,6 +69,15 @@ encrypted_dns_is_judged_too() {
 }
 it encrypted_dns_is_judged_too
 
+ports_of_the_host_are_judged_too() {
+	status 1 why 192.0.0.3:7701
+	status 0 why --host-port 7701 --default-policy deny 192.0.0.3:7701
+	status 1 why --host-port 7701 192.0.0.3:7702
+	status 1 why --host-port 7701 --deny '*:7701' 192.0.0.3:7701
+	status 1 why --host-port 7701 127.0.0.1:7701
+}
+it ports_of_the_host_are_judged_too
+
 what_is_not_understood_is_told() {
 	status 2 why --deny x.test
 	status 2 why 10.0.0.0/8
