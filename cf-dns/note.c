@@ -161,7 +161,9 @@ violation_emit(const struct violation *v, const char *name, const char *text)
 	json_object_set_new(o, "remote_ip",
 	    text_or_null(v->addr != NULL ? addr_ip_str(v->addr, ip) : NULL));
 	json_object_set_new(o, "remote_port", json_null());
-	json_object_set_new(o, "action", json_string("deny"));
+	json_object_set_new(o, "action", json_string(v->permitted ? "permit" : "deny"));
+	if (v->permitted)
+		json_object_set_new(o, "permissive", json_true());
 	json_object_set_new(o, "reason_code", json_string(v->code));
 	json_object_set_new(o, "control", json_string(v->control));
 	json_object_set_new(o, "matched_cidr", text_or_null(v->cidr));
@@ -180,12 +182,14 @@ note_violation(const struct query *q, const struct violation *v)
 	char name[WIRE_NAME_STRLEN], ip[ADDR_STRLEN];
 	char what[WIRE_NAME_STRLEN + ADDR_STRLEN + 16];
 	char text[sizeof(what) + 160];
+	bool said;
 
 	wire_qname(q->msg, &q->wire, name);
 	if (v->addr == NULL)
 		snprintf(what, sizeof(what), "dns %s", name);
 	else
 		snprintf(what, sizeof(what), "dns %s -> %s", name, addr_ip_str(v->addr, ip));
-	snprintf(text, sizeof(text), "%s: %.150s", what, v->text);
-	violation_emit(v, name, denial_tell(what, v->text, v->hint) ? NULL : text);
+	snprintf(text, sizeof(text), "%s: %s%.140s", what, v->permitted ? "would be " : "", v->text);
+	said = (v->permitted ? denial_permit : denial_tell)(what, v->text, v->hint);
+	violation_emit(v, name, said ? NULL : text);
 }

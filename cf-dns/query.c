@@ -59,6 +59,7 @@ static const struct {
 	const char	*what;
 	answer_hook	*hook;
 } after[] = {
+	{ "rules that came meanwhile", filter_answer },
 	{ "an address that is not told", answer_rebinding },
 	{ "a key that hides names", answer_ech },
 	{ "the cache", kept_store },
@@ -500,6 +501,7 @@ take_route(struct query *q, struct resolver *r)
 {
 	q->via = r;
 	q->generation = q->dns->generation;
+	q->rules = q->dns->filter.generation;
 	if (r == &q->dns->listed)
 		q->servers = servers_hold(q->dns->servers);
 }

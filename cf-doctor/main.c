@@ -1,9 +1,9 @@
 /*
  * main.c - cf-doctor: can this host do it, and what did a run do.
  *
- * Three programs in one file, told apart by the first word: the checks (doctor.h), `summary`,
- * the sealed child of cf-spawn that prints the end of a run (summary.h), and `monitor`, the
- * table of flows on a terminal (monitor.h).
+ * Programs in one file, told apart by the first word: the checks (doctor.h); `summary`, the
+ * sealed child of cf-spawn that prints the end of a run (summary.h); `monitor`, the table of
+ * flows on a terminal (monitor.h); and `why` (why.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -18,6 +18,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "summary.h"
+#include "why.h"
 
 struct options {
 	struct summary_conf	summary;
@@ -128,7 +129,8 @@ static const struct cli_option monitor_options[] = {
 
 static const struct cli doctor_cli = {
 	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
-	"       cf-doctor monitor [options] [FLOW.jsonl]",
+	"       cf-doctor monitor [options] [FLOW.jsonl]\n"
+	"       cf-doctor why [options of a policy] DEST",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -216,6 +218,8 @@ main(int argc, char *argv[])
 		return summary_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "monitor") == 0)
 		return monitor_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "why") == 0)
+		return why_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

@@ -21,7 +21,7 @@ const char *const event_names[EV_COUNT] = {
 };
 const char *const list_names[LIST_COUNT] = {
 	"policy_violations", "policy_controls", "policy_matched_domains", "connect_errors",
-	"runtime_failures", "runtime_failure_phases", "denied"
+	"runtime_failures", "runtime_failure_phases", "denied", "permitted"
 };
 const char *const flow_names[FLOW_COUNT] = { "tcp", "udp", "icmp" };
 
@@ -279,13 +279,14 @@ ip_domain_add(struct ip *ip, uint8_t domain)
 static void
 denied_add(struct tally *t, const json_t *event)
 {
-	char what[KEY_MAX + 1], remote[KEY_MAX + 1], key[2 * KEY_MAX + 2];
+	char what[KEY_MAX + 1], remote[KEY_MAX + 1], key[2 * KEY_MAX + 2], action[KEY_MAX + 1];
+	bool permitted = field(event, "action", action) != NULL && strcmp(action, "permit") == 0;
 
 	if (field(event, "protocol", what) == NULL || field(event, "remote", remote) == NULL)
 		return;
 	snprintf(key, sizeof(key), "%s %s", what, remote);
 	cut(key, KEY_MAX);
-	list_add(t, LIST_DENIED, key);
+	list_add(t, permitted ? LIST_PERMITTED : LIST_DENIED, key);
 }
 
 static void

@@ -290,6 +290,7 @@ static const struct line {
 	{ "flows",				NULL, "flows",			put_numbers,	true },
 	{ "bytes",				NULL, "bytes",			put_numbers,	true },
 	{ "denied",			"flow_log", "denied",			put_counts,	false },
+	{ "permitted, would be denied",	"flow_log", "permitted",		put_counts,	false },
 	{ "limits reached (times)",		NULL, "limits_reached",		put_numbers,	false },
 	{ "beyond limits (events)",		NULL, "beyond_limits",		put_numbers,	false },
 };

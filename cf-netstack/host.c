@@ -138,7 +138,10 @@ host_close(struct flow *f, bool reset)
 	case HOST_FD:
 		if (reset && is_stream(f))
 			setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-		close(f->fd);	/* leaves the epoll set with it: there is no other descriptor */
+		/* Of a socket that others hold too, close(2) alone would leave the epoll set as it is. */
+		if (f->stack->epoll_fd != -1)
+			(void)epoll_ctl(f->stack->epoll_fd, EPOLL_CTL_DEL, f->fd, NULL);
+		close(f->fd);
 		f->fd = -1;
 		break;
 	case HOST_LOCAL:
@@ -582,10 +585,17 @@ host_on_eof(struct stack *s, uint64_t id)
 void
 host_on_reset(struct stack *s, uint64_t id, uint32_t err)
 {
-	struct flow *f = framed(s, id);
+	struct flow *f = flow_by_id(s, id);
 
-	if (f != NULL)
+	if (f == NULL)
+		return;
+	if (f->host_mode == HOST_FIRST ||
+	    (f->host_mode == HOST_FRAMES && (is_stream(f) || err != EACCES))) {
 		host_fail(f, err != 0 && err < 4096 ? (int)err : ECONNRESET);
+	} else {			/* the rules have changed: nothing that waits is delivered */
+		f->kind->aborted(f);
+		flow_end(f, CLOSE_RESET);
+	}
 }
 
 /* ---- local services ---- */

@@ -72,8 +72,7 @@ alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
 	while (a->next < a->n) {
 		fl->open.dst = a->addrs[a->next++];
 		fl->open.dst.port = port;
-		if (!judge_flow(b->judge, &fl->open, names.name, names.n, why) ||
-		    first_is_refused(b, &fl->open, &names, why))
+		if (!asked_may_leave(b, &fl->open, &names, why))
 			continue;
 		a->tried++;
 		record_attempt(&fl->open, &names);

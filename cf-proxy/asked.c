@@ -74,6 +74,19 @@ turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit wh
 	proxy_refuse(b->client, id, &refused_by_limit, why);
 }
 
+bool
+asked_may_leave(struct broker *b, const struct msg_open *o, const struct record_names *names,
+    struct rules_words *why)
+{
+	if (judge_flow(b->judge, o, names->name, names->n, why) &&
+	    !first_is_refused(b, o, names, why))
+		return true;
+	if (!judge_permits(b->judge, why))
+		return false;
+	record_permitted(o, why, names->n > 0 ? names->name[0] : NULL);
+	return true;
+}
+
 void
 asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
     const struct record_names *names, const struct rules_words *why)
@@ -117,7 +130,8 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 		free(fl);
 		return NULL;
 	}
-	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
+	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n,
+	    .kept_fd = -1 };
 	for (size_t i = 0; i < n; i++)
 		fl->names[i] = held[i];
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
@@ -130,7 +144,8 @@ static bool
 fds_reach(const struct broker *b)
 {
 	return !b->passes_fds ||
-	    b->n_opening + firsts_held(b->firsts) + chan_fds_queued(b->client) < b->fds_max;
+	    b->n_opening + b->n_kept + firsts_held(b->firsts) + chan_fds_queued(b->client) <
+	    b->fds_max;
 }
 
 struct asked *
@@ -150,6 +165,7 @@ asked_free(struct broker *b, struct asked *fl)
 {
 	if (!fl->opened)
 		b->n_opening--;
+	reload_let_go(b, fl);
 	idmap_take(&b->by_id, fl->id);
 	TAILQ_REMOVE(&b->flows, fl, all);
 	names_let_go(b, fl->names, fl->n_names);
@@ -167,7 +183,7 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 	if (fl->alias != NULL && !alias_was_tried(fl->alias))
 		record_attempt(&fl->open, &names);
 	if (fl->opened || fl->first != NULL)
-		record_end(fl->id, &fl->open, &names, m, fl->ended_by, uv_now(&b->loop) - fl->since);
+		record_end(fl->id, &fl->open, &names, m, fl->over, uv_now(&b->loop) - fl->since);
 	else
 		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	asked_free(b, fl);

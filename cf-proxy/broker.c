@@ -19,15 +19,16 @@
  * descriptors cannot be passed, DATA, WINDOW, EOF and RESET of open flows go through
  * unread and unchanged; the two ends keep the credit.
  *
- * What must stay true: no socket is made here, and none kept but for a first flight; a descriptor
- * goes on to its flow or is closed.  If the dialler goes first the run has lost its network: we end,
+ * What must stay true: no socket is made here, and none kept but for a first flight (first.c) or as
+ * a copy (reload.c); a descriptor goes on to its flow or is closed.  If the dialler goes first the
+ * run has lost its network: we end,
  * which ends the run.
  *
  * Names: cf-dns has written which name gave an address before the tree learned it, and all that it
  * has written is read before an OPEN is judged.
  *
  * Elsewhere: the table of flows and what is recorded of them (asked.c); with --synthetic, addresses
- * that stand for a name (alias.c); the judgement itself (judge.c).
+ * that stand for a name (alias.c); the judgement itself (judge.c); new rules (reload.c).
  *
  * HELLO: cf-netstack's comes first and says if it can take descriptors; ours to the dialler
  * asks for no more than that; when the dialler's has come, ours to cf-netstack promises
@@ -48,6 +49,7 @@
 #include "first.h"
 #include "log.h"
 #include "pins.h"
+#include "rulesfd.h"
 #include "synthetic.h"
 
 #define BACKLOG_HIGH	32768		/* then its writer waits: some 900 OPENED */
@@ -57,7 +59,7 @@
 #define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
 
 const struct sandbox_row *const broker_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, first_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan, first_rows, rulesfd_rows, reload_rows, NULL
 };
 
 static void
@@ -75,6 +77,19 @@ broker_late_send(struct broker *b)
 		chan_send(b->dialler, MSG_CLOSE, b->late[i].flow, b->late[i].body, MSG_CLOSE_LEN,
 		    NULL, 0, -1);
 	b->n_late = 0;
+}
+
+/* To an address that stands for the host's loopback. */
+static void
+host_open(struct broker *b, uint64_t id, const struct msg_open *o)
+{
+	struct msg_open out = *o;
+	uint8_t body[MSG_OPEN_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	out.dst = hostports_outside(&o->dst);
+	msg_open_put(&w, &out);
+	chan_send(b->dialler, MSG_OPEN, id, body, sizeof(body), NULL, 0, -1);
 }
 
 static void
@@ -100,8 +115,7 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	names = asked_names_at(b, &o.dst);
-	if (!judge_flow(b->judge, &o, names.name, names.n, &why) ||
-	    first_is_refused(b, &o, &names, &why)) {
+	if (!asked_may_leave(b, &o, &names, &why)) {
 		asked_deny(b, f->flow, &o, &names, &why);
 		return;
 	}
@@ -109,7 +123,10 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	record_attempt(&o, &names);
 	broker_late_send(b);
-	pass_on(b->dialler, f, -1);
+	if (hostports_is_inside(&o.dst))
+		host_open(b, f->flow, &o);
+	else
+		pass_on(b->dialler, f, -1);
 }
 
 static void
@@ -128,7 +145,7 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	}
 	if ((fl = idmap_get(&b->by_id, f->flow)) == NULL)
 		return;				/* it crossed with REFUSED */
-	can_wait = fl->opened && b->passes_fds;
+	can_wait = fl->opened && b->passes_fds;		/* also where it was ended: reload.c */
 	asked_end(b, fl, &m);
 	if (!can_wait) {
 		pass_on(b->dialler, f, -1);
@@ -189,7 +206,7 @@ on_payload(struct chan *c, const struct frame *f, int fd)
 	struct asked *fl = idmap_get(&b->by_id, f->flow);
 
 	(void)fd;
-	if (fl != NULL && fl->opened &&
+	if (fl != NULL && fl->opened && fl->over == NULL &&
 	    (fl->first == NULL || first_passes(b, fl, f, c == b->client)))
 		pass_on(c == b->client ? b->dialler : b->client, f, -1);
 }
@@ -223,10 +240,12 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
-	if (fl->first != NULL)
+	if (fl->first != NULL) {
 		first_redialled(b, fl, fd);
-	else if (!first_begin(b, fl, &m, fd))
+	} else if (!first_begin(b, fl, &m, fd)) {
+		reload_keep(b, fl, fd);
 		pass_on(b->client, f, fd);
+	}
 }
 
 /* The dialler ran out of something.  A host without addresses of a family is no such thing. */
@@ -462,7 +481,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 
 	event_init(conf->log_fd);
 	denial_init(conf->violations_fd);
-	b.judge = judge_new(conf->rules_fd, conf->encdns);
+	b.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id))
@@ -480,6 +499,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 		    role_name(b.client_uv == NULL ? R_STACK : R_DIAL));
 	names_open(&b, conf);
 	b.firsts = firsts_new(&b, conf->quic);
+	b.reload = reload_open(&b, conf);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
 	chan_uv_on_flush(b.client_uv, on_client_flush);
@@ -495,6 +515,7 @@ broker_hello(void *arg)
 
 	if (b->namechan != NULL)
 		namechan_hello(b->namechan);
+	reload_hello(b->reload);
 }
 
 static int

@@ -1,6 +1,7 @@
 /*
  * broker.h - the policy stage's insides: broker.c (who may say what), asked.c (the flows, from
- * their OPEN to the end), alias.c (addresses that stand for a name), first.c (what a flow says first).
+ * their OPEN to the end), alias.c (addresses that stand for a name), first.c (what a flow says
+ * first), reload.c (new rules).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,10 +28,11 @@ struct asked {
 	uint64_t	 id;
 	uint64_t	 since;		/* ms, when it was asked for */
 	bool		 opened;
+	const char	*over;		/* why we have ended it, its CLOSE is awaited; or NULL */
+	int		 kept_fd;	/* of its socket, see reload.c; -1: none */
 	struct msg_open	 open;		/* dst: the address that is tried */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
 	struct first	*first;		/* NULL: it owes no first flight */
-	const char	*ended_by;	/* the reason code, where a rule has ended it */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -46,6 +48,7 @@ struct broker {
 	uv_timer_t	 drain;
 	struct judge	*judge;
 	struct names	*names;		/* NULL: nobody wants to know them */
+	struct reload	*reload;	/* NULL: no new rules will come */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
 	struct firsts	*firsts;
 	bool		 synthetic;
@@ -53,6 +56,8 @@ struct broker {
 	struct chan_uv	*client_uv, *dialler_uv;
 	bool		 client_paused, dialler_paused;
 	bool		 passes_fds;
+	bool		 keeps;		/* a descriptor of each open flow */
+	size_t		 n_kept;
 	bool		 ending;
 	int		 status;
 
@@ -83,6 +88,9 @@ void		 asked_free(struct broker *, struct asked *);
 void		 asked_end(struct broker *, struct asked *, const struct msg_close *);
 void		 asked_end_all(struct broker *);	/* and what was only counted is told */
 
+/* May it leave?  What passes only by --permissive is recorded.  Where not: *why. */
+bool		 asked_may_leave(struct broker *, const struct msg_open *,
+		    const struct record_names *, struct rules_words *why);
 /* Refused, recorded and answered; `names` are those of the address.  No table is touched. */
 void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const struct rules_words *why);
@@ -93,6 +101,23 @@ void		 asked_nowhere(struct broker *, uint64_t id, const struct msg_open *,
 struct record_names asked_names(const struct asked *);
 /* Of an address that no flow goes to yet, by all that cf-dns has said. */
 struct record_names asked_names_at(struct broker *, const struct addr *);
+
+/* ---- reload.c ---- */
+
+/* The channel to cf-spawn, where the options name one. */
+struct reload;
+struct reload	*reload_open(struct broker *, const struct proxy_conf *);
+void		 reload_hello(struct reload *);
+/* It is open, and fd (-1: none) goes on to cf-netstack. */
+void		 reload_keep(struct broker *, struct asked *, int fd);
+void		 reload_let_go(struct broker *, struct asked *);
+/*
+ * End an open flow here and now: its socket is shut down, cf-netstack is told to reset it.  It stays
+ * in the table until its CLOSE comes with the totals.  reason: for flow_end, static.
+ */
+void		 reload_end(struct broker *, struct asked *, const char *reason);
+
+extern const struct sandbox_row	reload_rows[];
 
 /* ---- alias.c ---- */
 

@@ -36,6 +36,7 @@
 
 #include "inside.h"
 #include "log.h"
+#include "rulesfd.h"
 
 #define EVENTS_A_WAIT	16		/* few, so that all have their turn: see on_ready */
 #define WAITS_A_TURN	32
@@ -62,7 +63,8 @@ static const struct sandbox_row dial_rows[] = {
 };
 
 const struct sandbox_row *const dial_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, dial_rows, direct_rows, relay_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan, dial_rows, direct_rows, relay_rows, rulesfd_rows,
+	NULL
 };
 
 /* ---- flows ---- */
@@ -541,11 +543,11 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 	static struct dialler d;
 
 	d.conf = conf;
-	d.judge = judge_new(conf->rules_fd, conf->encdns);
+	d.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	d.ports = portmap_new();
 	if (uv_loop_init(&d.loop) != 0 || d.ports == NULL)
 		fatal("cannot start");
-	d.control = control_new(&d.loop, conf);
+	d.control = control_new(&d.loop, conf, d.judge);
 	client_open(&d, rfd, wfd, false);
 	if (conf->dns_fd != -1)
 		client_open(&d, conf->dns_fd, conf->dns_fd, true);

@@ -60,7 +60,7 @@ void		flow_free(struct flow *, bool abort);
 struct control;
 
 /* Its channel, where the options name one; ends the process where it cannot be used. */
-struct control	*control_new(uv_loop_t *, const struct proxy_conf *);
+struct control	*control_new(uv_loop_t *, const struct proxy_conf *, struct judge *);
 void		 control_hello(struct control *);
 bool		 control_is_resolver(const struct control *, const struct addr *);
 bool		 control_failed(const struct control *);

@@ -249,14 +249,23 @@ end(struct broker *b, struct asked *fl, uint32_t err)
 	reset_send(b->client, fl->id, err);
 }
 
-static void
+/* false: it passes all the same, from here on without a name (--permissive). */
+static bool
 refuse(struct broker *b, struct asked *fl, const struct rules_words *why)
 {
 	struct record_names names = asked_names(fl);
+	const char *name = names.n > 0 ? names.name[0] : NULL;
 
-	record_violation(&fl->open, why, names.n > 0 ? names.name[0] : NULL);
-	fl->ended_by = why->reason_code;
+	if (judge_permits(b->judge, why)) {
+		record_permitted(&fl->open, why, name);
+		unlist(b->firsts, fl->first);
+		fl->first->at_port = true;
+		return false;
+	}
+	record_violation(&fl->open, why, name);
+	fl->over = why->reason_code;
 	end(b, fl, EACCES);
+	return true;
 }
 
 /* The first flight is with the destination before cf-netstack has the socket.  false: it is not. */
@@ -303,6 +312,7 @@ go(struct broker *b, struct asked *fl, const uint8_t *data, size_t len)
 {
 	struct first *first = fl->first;
 	bool ok;
+	int fd;
 
 	unpoll(b->firsts, first);
 	errno = 0;			/* one that was cut short is no error by itself */
@@ -315,7 +325,9 @@ go(struct broker *b, struct asked *fl, const uint8_t *data, size_t len)
 		end(b, fl, errno == EAGAIN || errno == 0 ? ECONNRESET : (uint32_t)errno);
 		return;
 	}
-	go_send(b, fl, 0, fd_take(b->firsts, first));
+	fd = fd_take(b->firsts, first);
+	reload_keep(b, fl, fd);
+	go_send(b, fl, 0, fd);
 	first_free(b, fl);
 }
 
@@ -333,7 +345,7 @@ say(char *out, size_t len, const char *fmt, ...)
 #define SAY(field, ...)	say((field), sizeof(field), __VA_ARGS__)
 
 /* No name, where the rule that allows it is about one. */
-static void
+static bool
 refuse_missing(struct broker *b, struct asked *fl, const char *code, const char *what)
 {
 	struct record_names names = asked_names(fl);
@@ -350,10 +362,10 @@ refuse_missing(struct broker *b, struct asked *fl, const char *code, const char 
 	else
 		SAY(why.hint, "--allow %s would let all pass that goes there",
 		    addr_str(&fl->open.dst, at));
-	refuse(b, fl, &why);
+	return refuse(b, fl, &why);
 }
 
-static void
+static bool
 refuse_name(struct broker *b, struct asked *fl, const char *name, struct rules_words *why)
 {
 	char because[sizeof(why->text)];
@@ -362,10 +374,10 @@ refuse_name(struct broker *b, struct asked *fl, const char *name, struct rules_w
 	if (fl->first->need == JUDGE_STRICT)
 		why->reason_code = "first_flight_mismatch";
 	SAY(why->text, "%.900s: its first flight names %s", because, name);
-	refuse(b, fl, why);
+	return refuse(b, fl, why);
 }
 
-static void
+static bool
 refuse_pair(struct broker *b, struct asked *fl, const struct flight *said)
 {
 	struct record_names names = asked_names(fl);
@@ -376,7 +388,7 @@ refuse_pair(struct broker *b, struct asked *fl, const struct flight *said)
 	SAY(why.text, "blocked: its first flight names %s and %s, and this address was not given "
 	    "for both", said->name[0], said->name[1]);
 	SAY(why.hint, "no option allows it: one request has one name");
-	refuse(b, fl, &why);
+	return refuse(b, fl, &why);
 }
 
 static void
@@ -429,6 +441,24 @@ redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data
 }
 
 void
+first_cut(struct broker *b, struct asked *fl)
+{
+	static const struct msg_close m = { .reason = CLOSE_CANCEL };
+	uint8_t body[MSG_CLOSE_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	if (fl->first->state == ENDED)
+		return;
+	if (!fl->opened) {		/* dialled again, and not answered yet */
+		msg_close_put(&w, &m);
+		chan_send(b->dialler, MSG_CLOSE, fl->id, body, sizeof(body), NULL, 0, -1);
+		fl->opened = true;
+		b->n_opening--;
+	}
+	end(b, fl, EACCES);
+}
+
+void
 first_redialled(struct broker *b, struct asked *fl, int fd)
 {
 	fl->first->fd = fd;
@@ -448,7 +478,8 @@ first_unreachable(struct broker *b, struct asked *fl, uint32_t err, const struct
 		return;
 	}
 	copy = *why;
-	refuse_name(b, fl, alias_name(fl->alias), &copy);
+	if (!refuse_name(b, fl, alias_name(fl->alias), &copy))
+		end(b, fl, EHOSTUNREACH);	/* allowed to pass, but to where? */
 }
 
 static void
@@ -462,8 +493,10 @@ judge_names(struct broker *b, struct asked *fl, const struct flight *said, const
 		const char *name = said->name[i];
 
 		if (!judge_flow(b->judge, &fl->open, &name, 1, &why)) {
-			refuse_name(b, fl, name, &why);
-			return;
+			if (refuse_name(b, fl, name, &why))
+				return;
+			given++;
+			continue;
 		}
 		given += fl->first->need != JUDGE_STRICT || was_given(b, fl, name);
 	}
@@ -471,8 +504,8 @@ judge_names(struct broker *b, struct asked *fl, const struct flight *said, const
 		go(b, fl, data, len);
 	else if (said->n_names == 1)
 		redial(b, fl, said->name[0], data, len);
-	else
-		refuse_pair(b, fl, said);
+	else if (!refuse_pair(b, fl, said))
+		go(b, fl, data, len);
 }
 
 /* ---- the flight ---- */
@@ -522,9 +555,9 @@ heard(struct broker *b, struct asked *fl, enum flight_state state, const struct 
 		judge_names(b, fl, said, data, len);
 	else if (first->spoken || (first->at_port && said->kind == FLIGHT_OTHER && state != FLIGHT_MORE))
 		go(b, fl, data, len);
-	else
-		refuse_missing(b, fl, "first_flight_missing", state == FLIGHT_NAMELESS ?
-		    "its first flight names nobody" : "its first flight cannot be read");
+	else if (!refuse_missing(b, fl, "first_flight_missing", state == FLIGHT_NAMELESS ?
+	    "its first flight names nobody" : "its first flight cannot be read"))
+		go(b, fl, data, len);
 }
 
 static void
@@ -570,7 +603,8 @@ datagram_hear(struct broker *b, struct asked *fl, const uint8_t *data, size_t le
 	}
 	if (b->firsts->quic == QUIC_BLOCK) {
 		quic_words(&why);
-		refuse(b, fl, &why);
+		if (!refuse(b, fl, &why))
+			go(b, fl, data, len);
 		return;
 	}
 	if (first->quic == NULL && (first->quic = flight_quic_new()) == NULL) {
@@ -632,11 +666,9 @@ server_spoke(struct broker *b, struct asked *fl)
 	struct first *first = fl->first;
 
 	unpoll(b->firsts, first);
-	if (!may_be_nameless(first)) {
-		refuse_missing(b, fl, "first_flight_missing", "the server speaks first, so no name "
-		    "is to come");
+	if (!may_be_nameless(first) && refuse_missing(b, fl, "first_flight_missing",
+	    "the server speaks first, so no name is to come"))
 		return false;
-	}
 	if (!first->spoken && !first->told)
 		go_send(b, fl, GO_ASK, -1);
 	first->spoken = true;
@@ -704,7 +736,7 @@ on_look(uv_timer_t *t)
 	struct first *first;
 
 	while ((first = TAILQ_FIRST(&all->strict)) != NULL && first->since + FIRST_MS <= now)
-		refuse_missing(all->broker, first->fl, "first_flight_late",
+		(void)refuse_missing(all->broker, first->fl, "first_flight_late",
 		    first->len > 0 ? "its first flight did not come to its end in time" :
 		    "it has said nothing for half a minute");
 }

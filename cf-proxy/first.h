@@ -32,6 +32,9 @@ void		 first_redialled(struct broker *, struct asked *, int fd);
 void		 first_unreachable(struct broker *, struct asked *, uint32_t err,
 		    const struct rules_words *why);
 
+/* New rules forbid it. */
+void		 first_cut(struct broker *, struct asked *);
+
 /* FIRST from cf-netstack. */
 void		 first_hear(struct broker *, const struct frame *);
 /*

@@ -47,6 +47,7 @@ CLI_SET(proxy_conf, violations_fd, inherited_fd)
 CLI_SET(proxy_conf, rules_fd, inherited_fd)
 CLI_SET(proxy_conf, control_fd, inherited_fd)
 CLI_SET(proxy_conf, dns_fd, inherited_fd)
+CLI_SET(proxy_conf, keep_flows, cli_true)
 CLI_SET(proxy_conf, policy, cli_true)
 CLI_SET(proxy_conf, synthetic, cli_true)
 CLI_SET(proxy_conf, resolvers_only, cli_true)
@@ -84,6 +85,12 @@ set_quic(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_host_port(void *conf, const char *arg, char *why)
+{
+	return hostports_add(&((struct proxy_conf *)conf)->host, arg, why, CLI_WHY_LEN);
+}
+
+static bool
 set_resolver(void *arg_conf, const char *arg, char *why)
 {
 	struct proxy_conf *conf = arg_conf;
@@ -114,7 +121,12 @@ static const struct cli_option options[] = {
 	  "let encrypted DNS pass, whatever the rules are about" },
 	{ 0,   "quic", "block|check|allow", set_quic,
 	  "policy stage: what becomes of QUIC where a rule is about names (block)" },
-	{ 0,   "control-fd", "N", set_control_fd, "dialler: a channel to cf-spawn" },
+	{ 0,   "host-port", "PORTS", set_host_port,
+	  "ports of this host's loopback that may be reached" },
+	{ 0,   "control-fd", "N", set_control_fd,
+	  "a channel to cf-spawn: new rules, and for the dialler new resolvers" },
+	{ 0,   "keep-flows", NULL, set_keep_flows,
+	  "policy stage: keep a hand on each flow, to end those that new rules forbid" },
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
@@ -135,14 +147,15 @@ static const struct cli cli = {
 static const char *
 misfit(const struct proxy_conf *conf)
 {
-	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only ||
-	    conf->control_fd != -1))
-		return "--control-fd, --dns-fd, --resolver and --resolvers-only are for the dialler";
+	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
+		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
 	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
-	    conf->synthetic || conf->quic != QUIC_BLOCK))
-		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --synthetic and "
-		    "--quic are for --policy";
+	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK))
+		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --synthetic, "
+		    "--keep-flows and --quic are for --policy";
+	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
+		return "--keep-flows needs --control-fd";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
 		return "--synthetic needs --names-fd";
 	if (conf->policy && conf->dial_fd == -1 && !conf->print)

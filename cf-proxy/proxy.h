@@ -19,6 +19,7 @@
 
 #include "chan.h"
 #include "encdns.h"
+#include "hostports.h"
 #include "limit.h"
 #include "names.h"
 #include "policy.h"
@@ -39,11 +40,13 @@ struct proxy_conf {
 	int		 names_fd, hosts_fd;	/* the same */
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
 	int		 dns_fd;		/* of the dialler; -1: none */
-	int		 control_fd;		/* of the dialler; -1: none */
+	int		 control_fd;		/* of both; -1: none */
+	bool		 keep_flows;		/* of the policy stage: reload.c */
 	int		 rules_fd;		/* of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */
 	enum quic_choice quic;		/* of the policy stage */
+	struct hostports host;		/* of both: --host-port */
 	bool		 resolvers_only;
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 n_resolvers;
@@ -72,14 +75,23 @@ void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
 		    const char *text);
 /* Say that the channel to `peer` has failed. */
 void		 proxy_garbage(const struct chan *, enum role peer, const char *why);
+struct judge;
+
+/* To cf-spawn: what it told has been done. */
+void		 proxy_taken(struct chan *, enum msg_type);
+/*
+ * A RULES frame: the judge goes by them from now on, or the channel has failed.  Returns their
+ * number, 0 where it has.
+ */
+uint32_t	 proxy_rules_take(struct chan *, const struct frame *, int fd, struct judge *);
 const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
 
 /* ---- judge.c: may it leave ---- */
 
-struct judge;
-
 /* rules_fd: taken over; -1: none.  Ends the process where they cannot be used. */
-struct judge	*judge_new(int rules_fd, enum encdns_choice);
+struct judge	*judge_new(int rules_fd, enum encdns_choice, const struct hostports *);
+/* The next generation, on a descriptor that is taken over; NULL, or why the old one stays. */
+const char	*judge_swap(struct judge *, int rules_fd);
 /*
  * Each returns whether it is allowed, and fills *out only where it is not.  names: those of
  * the destination's address.
@@ -97,6 +109,11 @@ enum judge_need	 judge_first(const struct judge *, const struct msg_open *,
 /* The words for what allows it. */
 void		 judge_explain(const struct judge *, const struct msg_open *,
 		    const char *const *names, size_t n, struct rules_words *out);
+/*
+ * --permissive: what judge_flow() has just refused passes all the same, but is to be recorded.
+ * judge_dial() goes by that itself.
+ */
+bool		 judge_permits(const struct judge *, const struct rules_words *);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 
@@ -115,12 +132,18 @@ void		 record_result(const struct msg_open *, const struct record_names *,
 /* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
 		    const char *name);
+/* The same, but it passes. */
+void		 record_permitted(const struct msg_open *, const struct rules_words *,
+		    const char *name);
 /* What it has carried so far. */
 void		 record_update(uint64_t flow, const struct msg_open *, const struct record_names *,
 		    const struct msg_counts *);
-/* why: the reason code of what ended it, NULL where that is as in msg_close. */
+/* reason: why we have ended it; NULL: cf-netstack's own reason counts. */
 void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
-		    const struct msg_close *, const char *why, uint64_t duration_ms);
+		    const struct msg_close *, const char *reason, uint64_t duration_ms);
+/* A flow that was open is ended by a new generation: no violation, the tree did nothing. */
+void		 record_withdrawn(const struct msg_open *, const struct rules_words *,
+		    const char *name);
 /*
  * The tree has run into a limit.  most: 0 where it is not known.  Told at the rate of limit.h,
  * whoever counts and however often; record_limits_end() tells the rest.

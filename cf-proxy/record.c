@@ -142,19 +142,48 @@ violation_fields(const struct msg_open *o, const struct rules_words *w)
 	return f;
 }
 
-void
-record_violation(const struct msg_open *o, const struct rules_words *w, const char *name)
+static void
+violation(const struct msg_open *o, const struct rules_words *w, const char *name, bool permitted)
 {
-	char what[WHAT_LEN], text[WHAT_LEN + sizeof(w->text) + 2], buf[ADDR_STRLEN];
+	char what[WHAT_LEN], text[WHAT_LEN + sizeof(w->text) + 16], buf[ADDR_STRLEN];
+	json_t *f;
 	bool said;
 
 	snprintf(what, sizeof(what), "%s %s%s%s%s", proxy_proto_name(o->proto), remote_str(o, buf),
 	    name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
-	said = denial_tell(what, w->text, w->hint);
+	said = (permitted ? denial_permit : denial_tell)(what, w->text, w->hint);
 	if (!event_wanted())
 		return;
-	snprintf(text, sizeof(text), "%s: %s", what, w->text);
-	event_emit("policy_violation", violation_fields(o, w), said ? NULL : text);
+	snprintf(text, sizeof(text), "%s: %s%s", what, permitted ? "would be " : "", w->text);
+	f = violation_fields(o, w);
+	if (permitted) {
+		json_object_set_new(f, "action", json_string("permit"));
+		json_object_set_new(f, "permissive", json_true());
+	}
+	event_emit("policy_violation", f, said ? NULL : text);
+}
+
+void
+record_violation(const struct msg_open *o, const struct rules_words *w, const char *name)
+{
+	violation(o, w, name, false);
+}
+
+void
+record_permitted(const struct msg_open *o, const struct rules_words *w, const char *name)
+{
+	violation(o, w, name, true);
+}
+
+void
+record_withdrawn(const struct msg_open *o, const struct rules_words *w, const char *name)
+{
+	char what[WHAT_LEN], buf[ADDR_STRLEN], text[sizeof(w->text) + 32];
+
+	snprintf(what, sizeof(what), "%s %s%s%s%s", proxy_proto_name(o->proto), remote_str(o, buf),
+	    name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
+	snprintf(text, sizeof(text), "ended by new rules: %s", w->text);
+	denial_mention(what, text, w->hint);
 }
 
 static const char *
@@ -193,17 +222,17 @@ record_update(uint64_t flow, const struct msg_open *o, const struct record_names
 
 void
 record_end(uint64_t flow, const struct msg_open *o, const struct record_names *names,
-    const struct msg_close *m, const char *why, uint64_t duration_ms)
+    const struct msg_close *m, const char *reason, uint64_t duration_ms)
 {
 	char text[TEXT_LEN], buf[WHERE_LEN];
 	json_t *f;
 
 	if (!event_wanted())
 		return;
-	if (why == NULL)
-		why = reason_name(m->reason);
+	if (reason == NULL)
+		reason = reason_name(m->reason);
 	snprintf(text, sizeof(text), "%s %s: closed (%s), %llu bytes up, %llu down",
-	    proxy_proto_name(o->proto), where_str(o, names, buf), why,
+	    proxy_proto_name(o->proto), where_str(o, names, buf), reason,
 	    (unsigned long long)m->up_bytes, (unsigned long long)m->down_bytes);
 	f = fields_of(o, names);
 	json_object_set_new(f, "flow", total(flow));
@@ -213,7 +242,7 @@ record_end(uint64_t flow, const struct msg_open *o, const struct record_names *n
 	json_object_set_new(f, "packets_up", total(m->up_packets));
 	json_object_set_new(f, "packets_down", total(m->down_packets));
 	json_object_set_new(f, "duration_ms", total(duration_ms));
-	json_object_set_new(f, "close_reason", json_string(why));
+	json_object_set_new(f, "close_reason", json_string(reason));
 	event_emit("flow_end", f, text);
 }
 

@@ -4,7 +4,7 @@
  *	cf-spawn --control-- cf-netstack --dns-- cf-dns --dial-+
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
  *	                         +--capture-- cf-capture
- *	cf-spawn --told-- cf-dns, cf-proxy dialler	(control.c)
+ *	cf-spawn --told-- cf-dns, cf-proxy policy, cf-proxy dialler	(control.c)
  *
  * Every line is a socket pair.  A helper finds the channel to its client on standard
  * input and output and all others under the numbers that its options name.  The dialler
@@ -33,7 +33,7 @@
 #include "log.h"
 #include "spawn.h"
 
-#define ARGS_MAX	64
+#define ARGS_MAX	256
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
 #define EXTRA_FDS_MAX	8
 #define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
@@ -197,6 +197,19 @@ arg_encdns(struct start *s, const struct conf *conf)
 		arg(s, "--allow-encrypted-dns");
 }
 
+static void
+arg_host_ports(struct start *s, const struct conf *conf)
+{
+	char text[16];
+
+	for (size_t i = 0; i < conf->host_ports.n; i++) {
+		snprintf(text, sizeof(text), "%u-%u", conf->host_ports.at[i].lo,
+		    conf->host_ports.at[i].hi);
+		arg(s, "--host-port");
+		arg(s, text);
+	}
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -205,7 +218,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	    *policy = &start[HELPER_POLICY], *dialler = &start[HELPER_DIALLER],
 	    *capture = &start[HELPER_CAPTURE], *summary = &start[HELPER_SUMMARY];
 	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2],
-	    to_dns[2], to_dialler[2];
+	    to_dns[2], to_policy[2], to_dialler[2];
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
@@ -222,8 +235,10 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	pair(dial);
 	pair(dns_dial);
 	pair(to_dns);
+	pair(to_policy);
 	pair(to_dialler);
 	h->told_fd[CONTROL_DNS] = to_dns[0];
+	h->told_fd[CONTROL_POLICY] = to_policy[0];
 	h->told_fd[CONTROL_DIALLER] = to_dialler[0];
 	h->control_fd = control[0];
 	stack->in = stack->out = control[1];
@@ -235,6 +250,9 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	policy->in = policy->out = proxy[1];
 	arg(policy, "--policy");
 	arg_fd(policy, "--dial-fd", dial[0]);
+	arg_fd(policy, "--control-fd", to_policy[1]);
+	if (reload_wanted(conf))
+		arg(policy, "--keep-flows");
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
 	arg_encdns(policy, conf);
@@ -242,6 +260,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(policy, "--quic");
 		arg(policy, conf->quic);
 	}
+	arg_host_ports(policy, conf);
 
 	dns->in = dns->out = names[1];
 	arg_fd(dns, "--dial-fd", dns_dial[0]);
@@ -268,6 +287,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_fd(dialler, "--control-fd", to_dialler[1]);
 	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
 	arg_encdns(dialler, conf);
+	arg_host_ports(dialler, conf);
 	args_resolvers(dialler, texts);
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");
@@ -451,6 +471,19 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 	}
 	errno = saved;
 	return rc;
+}
+
+void
+helpers_each(const struct conf *conf, const struct texts *texts,
+    void (*say)(void *arg, const char *name, bool jailed, char *const *argv), void *arg)
+{
+	struct start start[HELPER_KINDS];
+	struct helpers h;
+
+	wire(start, &h, conf, texts);
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (start[k].wanted)
+			say(arg, kinds[k].name, kinds[k].jailed, start[k].argv);
 }
 
 struct helper *

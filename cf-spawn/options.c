@@ -64,6 +64,12 @@ set_add_host(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_host_port(void *conf, const char *arg, char *why)
+{
+	return hostports_add(&((struct conf *)conf)->host_ports, arg, why, CLI_WHY_LEN);
+}
+
+static bool
 set_status_fd(void *conf, const char *arg, char *why)
 {
 	struct conf *c = conf;
@@ -104,6 +110,7 @@ SWITCH(cap_net_raw)
 SWITCH(wait_tree)
 SWITCH(summary)
 SWITCH(check_only)
+SWITCH(dry_run)
 SWITCH(fail_on_leak)
 TEXT(hosts_file)
 TEXT(capture_file)
@@ -240,6 +247,8 @@ static const struct cli_option options[] = {
 	  "let encrypted DNS pass by the rules about names" },
 	{ 0,   "quic",		"block|check|allow", set_quic,
 	  "QUIC, where rules are about names: refuse it (block), or hold it against them" },
+	{ 0,   "host-port",	"PORTS",	set_host_port,
+	  "open ports of the host's own loopback, at " INSIDE_HOST4 " (5432,8000-8099)" },
 	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
 	  "end with status 1 where something was refused and the command did not mind" },
 	{ 'c', "capture",	"FILE",		set_capture_file,
@@ -264,6 +273,8 @@ static const struct cli_option options[] = {
 	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)" },
 	{ 'n', "check",		NULL,		set_check_only,
 	  "check options and files, and stop; nothing is started" },
+	{ 0,   "dry-run",	NULL,		set_dry_run,
+	  "print the policy in force and what would be started, and stop" },
 	{ 'v', "verbose",	NULL,		set_verbose,
 	  "say what happens on stderr; twice: also how" },
 	{ 'h', "help",		NULL,		show_help,	"this text" },
@@ -293,7 +304,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 		conf->verbose = 2;
 	at = cli_parse(&cli, conf, argc, argv, STATUS_FAILED);
 	conf->command = argv + at;
-	if (conf->command[0] == NULL)
+	if (conf->command[0] == NULL && !conf->dry_run)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");

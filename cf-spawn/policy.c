@@ -63,6 +63,7 @@ static const struct {
 	{ RULES_BLOCK_PRIVATE,	"block-private" },
 	{ RULES_BLOCK_METADATA,	"block-metadata" },
 	{ RULES_DEFAULT_DENY,	"default-policy=deny" },
+	{ RULES_PERMISSIVE,	"permissive" },
 };
 static const enum rules_source order[] = {
 	RULES_ALLOW_CIDR, RULES_DENY_CIDR, RULES_ALLOW_DOMAIN_EXACT, RULES_ALLOW_DOMAIN,
@@ -89,6 +90,13 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 			    o->given[k].text);
 			say(arg, buf);
 		}
+	for (size_t k = 0; k < conf->host_ports.n; k++) {
+		int n = snprintf(buf, sizeof(buf), "host-port=%u", conf->host_ports.at[k].lo);
+
+		if (conf->host_ports.at[k].hi != conf->host_ports.at[k].lo)
+			snprintf(buf + n, sizeof(buf) - (size_t)n, "-%u", conf->host_ports.at[k].hi);
+		say(arg, buf);
+	}
 	if (conf->encdns != ENCDNS_BY_RULES)
 		say(arg, conf->encdns == ENCDNS_BLOCK ? "block-encrypted-dns" :
 		    "allow-encrypted-dns");

@@ -128,7 +128,9 @@ leak_judge(struct run *r)
 	if (n == 0)
 		return;
 	snprintf(text, sizeof(text), "--fail-on-leak: %llu time%s the command tree tried what the "
-	    "policy refuses", n, n == 1 ? "" : "s");
+	    "policy %s", n, n == 1 ? "" : "s",
+	    ruleopts_switches(&r->conf->rules) & RULES_PERMISSIVE ?
+	    "would refuse without --permissive" : "refuses");
 	log_warnx("%s (the lines above say what; --summary counts them)", text);
 	if (r->code != 0)
 		return;			/* there is a reason already */
@@ -223,7 +225,8 @@ start(struct run *r)
 	signal(SIGTTOU, SIG_IGN);	/* the summary, should a shell inside own the terminal */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	stack_open(r);
-	control_open(&r->told, r->helpers.told_fd);
+	r->generation = 1;
+	control_open(&r->told, r->helpers.told_fd, reload_done, r);
 }
 
 /* From the command's beginning to the end of all that records it. */
@@ -253,13 +256,17 @@ run(struct conf *conf)
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
-	if (conf->ndns == 0 && !conf->check_only)
+	if (conf->ndns == 0 && !conf->check_only && !conf->dry_run)
 		r.look_at = FOLLOW_AFTER_MS;
 	texts_read(&r.texts, conf);
 	policy_make(conf);
 	helpers_find_programs(conf);
 	if (conf->check_only)
 		return check_only(&r);
+	if (conf->dry_run)
+		return dryrun(conf, &r.id, &r.texts);
+	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
+		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	outputs_open(conf);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

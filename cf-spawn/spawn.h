@@ -16,6 +16,7 @@
 
 #include "addr.h"
 #include "encdns.h"
+#include "hostports.h"
 #include "ruleopts.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
@@ -38,6 +39,7 @@ struct conf {
 	int		 rules_fd;	/* the compiled rules, by policy.c; -1: there are none */
 	const char	*quic;			/* NULL: as cf-proxy has it */
 	enum encdns_choice encdns;
+	struct hostports host_ports;	/* --host-port */
 	const char	*deny_answer;	/* as cf-dns has it; NULL: its own default */
 	int		 violations_fd;	/* counts what was refused; -1: nobody asks */
 	char		**command;	/* argv of the command */
@@ -57,7 +59,7 @@ struct conf {
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
 	long		 flow_updates;	/* seconds; 0: none */
-	bool		 check_only;
+	bool		 check_only, dry_run;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
 };
@@ -149,6 +151,11 @@ void	policy_controls(const struct conf *, void (*say)(void *arg, const char *con
 /* How much was refused so far; 0 where nobody counts. */
 unsigned long long	policy_violations(const struct conf *);
 
+/* ---- reload.c: files of rules are read again ---- */
+
+/* Are there any? */
+bool	reload_wanted(const struct conf *);
+
 /* ---- names.c: what cf-proxy knows of names ---- */
 
 /* Has it to know of any? */
@@ -176,17 +183,34 @@ bool	follow_read(struct follow *);
 
 /* ---- control.c: what the helpers are told while the run goes on ---- */
 
-enum { CONTROL_DIALLER, CONTROL_DNS, CONTROL_CHANNELS };
+enum { CONTROL_DIALLER, CONTROL_POLICY, CONTROL_DNS, CONTROL_CHANNELS };
+enum change { CHANGE_RESOLVERS, CHANGE_RULES, CHANGES };
+
+/* A generation of the rules that comes after the first. */
+struct generation {
+	int		 fd;		/* sealed memfd; -1: there is none */
+	unsigned	 generation;	/* 1 was the first */
+	size_t		 rules;		/* how many the user gave */
+};
 
 struct control {
 	struct chan	*chan[CONTROL_CHANNELS];	/* NULL: it has ended */
-	enum { CONTROL_IDLE, CONTROL_AT_DIALLER, CONTROL_AT_DNS } state;
-	struct resolvers telling, wanted;
-	bool		 waiting;	/* `wanted` is to be told next */
+	bool		 busy;		/* one is on its way: */
+	enum change	 change;
+	int		 step;		/* who has been told last, in the order of that change */
+	struct resolvers resolvers, next_resolvers;
+	bool		 new_resolvers;	/* next_resolvers are to be told */
+	struct generation rules, next_rules;
+	void		(*on_rules)(void *arg, const struct generation *);
+	void		*arg;
 };
 
-void	control_open(struct control *, const int fd[CONTROL_CHANNELS]);
+/* on_rules: a generation is in force everywhere. */
+void	control_open(struct control *, const int fd[CONTROL_CHANNELS],
+	    void (*on_rules)(void *arg, const struct generation *), void *arg);
 void	control_resolvers(struct control *, const struct resolvers *);
+/* The descriptor is taken over. */
+void	control_rules(struct control *, const struct generation *);
 void	control_flush(struct control *);
 /* To be polled for reading; -1: nothing more comes.  Then control_read. */
 int	control_fd(const struct control *, int which);
@@ -273,6 +297,9 @@ int	helpers_start(struct helpers *, const struct conf *, const struct identity *
 	    const struct texts *);
 /* Before anything is started: is each helper's program there?  Ends the process if not. */
 void	helpers_find_programs(const struct conf *);
+/* For --dry-run: each one that would be started, and how. */
+void	helpers_each(const struct conf *, const struct texts *,
+	    void (*say)(void *arg, const char *name, bool jailed, char *const *argv), void *arg);
 /* The helper with this pid, or NULL. */
 struct helper	*helpers_find(struct helpers *, pid_t);
 /* Take the ends that there are; true when one has ended or stopped. */
@@ -282,6 +309,11 @@ bool	helper_ended_badly(const struct helper *);
 /* Kill those that still run. */
 void	helpers_kill(struct helpers *);
 
+/* ---- dryrun.c: --dry-run ---- */
+
+/* Prints what would be done; the status to exit with. */
+int	dryrun(const struct conf *, const struct identity *, const struct texts *);
+
 /* ---- run.c: from the first process to the status ---- */
 
 /* Does all of it; returns the status to exit with. */
@@ -290,6 +322,8 @@ int	run(struct conf *);
 /* ---- status.c: --status-fd, and the facts for the summary ---- */
 
 void	status_started(int fd, pid_t pid, const struct tcp_choice *);
+/* A generation is in force; why: it is not, and the one of this number stays. */
+void	status_policy(int fd, unsigned generation, size_t rules, const char *why);
 void	status_exit(const struct conf *, int code, const char *reason, const char *detail);
 void	status_facts(int fd, const struct conf *, const struct tcp_choice *, int code,
 	    const char *reason, long duration_ms);

@@ -3,6 +3,7 @@
  *
  * An exit status of 0 to 255 cannot be told from the command's own; --status-fd can:
  *   {"event":"started","pid":N,"tcp_path":"kernel|tun|mixed"[,"tcp_path_why":...]}
+ *   {"event":"policy","generation":N,"rules":N}, or "error" in place of "rules"
  *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|leak",...}
  *
  * SPDX-License-Identifier: MIT
@@ -62,6 +63,21 @@ status_started(int fd, pid_t pid, const struct tcp_choice *tcp)
 		return;
 	o = json_pack("{s:s,s:i}", "event", "started", "pid", (int)pid);
 	tcp_path_add(o, tcp);
+	line_write(fd, o);
+}
+
+void
+status_policy(int fd, unsigned generation, size_t rules, const char *why)
+{
+	json_t *o;
+
+	if (fd == -1)
+		return;
+	o = json_pack("{s:s,s:I}", "event", "policy", "generation", (json_int_t)generation);
+	if (why == NULL)
+		json_object_set_new(o, "rules", json_integer((json_int_t)rules));
+	else
+		json_object_set_new(o, "error", event_text(why, strlen(why)));
 	line_write(fd, o);
 }
 

@@ -146,7 +146,9 @@ watch_turn(struct run *r, int ms)
 		{ .fd = r->follow.fd, .events = POLLIN },
 		{ .fd = control_fd(&r->told, 0), .events = POLLIN },
 		{ .fd = control_fd(&r->told, 1), .events = POLLIN },
+		{ .fd = control_fd(&r->told, 2), .events = POLLIN },
 	};
+	_Static_assert(sizeof(fds) / sizeof(fds[0]) == 4 + CONTROL_CHANNELS, "one for each channel");
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(r, ms)) == -1 &&
 	    errno != EINTR)

@@ -75,6 +75,7 @@ enum role {
 #define MSG_TUN_LEN		8
 #define MSG_FINISH_LEN		4
 #define MSG_LISTEN_LEN		4
+#define MSG_RULES_LEN		4
 #define MSG_INTERFACE_LEN	12
 #define MSG_PACKET_LEN		16
 
@@ -106,8 +107,9 @@ enum role {
 	M(FINISH,   81, R_SPAWN,            R_STACK,            MSG_FINISH_LEN,    0,              0) \
 	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0) \
 	M(LISTEN,   83, R_SPAWN,            R_STACK,            MSG_LISTEN_LEN,    0,              1) \
+	M(RULES,    84, R_SPAWN,            R_DNS|R_PROXY|R_DIAL, MSG_RULES_LEN,   0,              1) \
 	M(RESOLVERS,85, R_SPAWN,            R_DNS|R_DIAL,       4,                 MSG_ADDRS_TAIL, 0) \
-	M(TAKEN,    86, R_DNS|R_DIAL,       R_SPAWN,            4,                 0,              0)
+	M(TAKEN,    86, R_DNS|R_PROXY|R_DIAL, R_SPAWN,            4,                 0,              0)
 
 #define MSG_ENUM(name, no, from, to, body, tail, fds)	MSG_##name = (no),
 enum msg_type { MSG_TABLE(MSG_ENUM) };

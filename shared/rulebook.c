@@ -208,7 +208,7 @@ rulebook_new(unsigned switches)
 	if (b == NULL)
 		return NULL;
 	b->flags = switches & (RULES_OFFLINE | RULES_BLOCK_METADATA | RULES_BLOCK_PRIVATE |
-	    RULES_DEFAULT_DENY | RULES_PROXY_ONLY);
+	    RULES_DEFAULT_DENY | RULES_PROXY_ONLY | RULES_PERMISSIVE);
 	b->spoiled = string_keep(b, "", 0) != 0;
 	for (size_t i = 0; i < known_nrows && !b->spoiled; i++)
 		if (known_wanted(&known_rows[i], switches))

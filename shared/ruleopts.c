@@ -52,6 +52,7 @@ ruleopts_##name(void *conf, const char *arg, char *why)		\
 SWITCH(offline, RULES_OFFLINE)
 SWITCH(block_private, RULES_BLOCK_PRIVATE)
 SWITCH(block_metadata, RULES_BLOCK_METADATA)
+SWITCH(permissive, RULES_PERMISSIVE)
 RULE(allow_cidr, RULES_ALLOW_CIDR)
 RULE(deny_cidr, RULES_DENY_CIDR)
 RULE(allow_domain, RULES_ALLOW_DOMAIN)

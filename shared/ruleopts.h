@@ -64,7 +64,9 @@ struct ruleopts {
 	{ 0, "allow-file",	 "FILE",	ruleopts_allow_file,			\
 	  "as --allow, one rule a line" },						\
 	{ 0, "deny-file",	 "FILE",	ruleopts_deny_file,			\
-	  "as --deny, one rule a line" }
+	  "as --deny, one rule a line" },							\
+	{ 0, "permissive",	 NULL,		ruleopts_permissive,			\
+	  "only tell what the rules would refuse, and let it pass" }
 
 bool	ruleopts_offline(void *, const char *, char *);
 bool	ruleopts_block_private(void *, const char *, char *);
@@ -80,6 +82,7 @@ bool	ruleopts_allow(void *, const char *, char *);
 bool	ruleopts_deny(void *, const char *, char *);
 bool	ruleopts_allow_file(void *, const char *, char *);
 bool	ruleopts_deny_file(void *, const char *, char *);
+bool	ruleopts_permissive(void *, const char *, char *);
 
 /* Is there anything to judge by?  If not, nothing needs to be compiled. */
 bool		 ruleopts_any(const struct ruleopts *);

@@ -172,6 +172,12 @@ rules_count(const struct rules *r)
 	return r->head->rules.n;
 }
 
+size_t
+rules_size(const struct rules *r)
+{
+	return r->head->len;
+}
+
 bool
 rules_hold_names(const struct rules *r)
 {
@@ -374,10 +380,12 @@ verdict_init(struct rules_verdict *out, size_t n_names, const struct addr *form)
 		out->form = *form;
 }
 
-bool
-rules_judge(const struct rules *r, const struct rules_flow *flow, struct rules_verdict *out)
+static bool
+judge(const struct rules *r, const struct rules_flow *flow, bool by_address,
+    struct rules_verdict *out)
 {
-	struct want w = { .r = r, .how = AT_SELECTOR, .name = flow->n_names };
+	struct want w = { .r = r, .how = AT_SELECTOR, .classes = ALL_CLASSES,
+	    .name = flow->n_names };
 	struct best b;
 
 	verdict_init(out, flow->n_names, &flow->dst);
@@ -385,11 +393,25 @@ rules_judge(const struct rules *r, const struct rules_flow *flow, struct rules_v
 		return refuse(out, RULES_WHY_OFFLINE);
 	w.selector = RULE_SELECTOR(flow->proto, flow->proto == RULE_ICMP ? 0 : flow->dst.port);
 	best_init(&b, flow->n_names);
-	addr_ask(&w, &flow->dst, &b);
+	if (by_address)
+		addr_ask(&w, &flow->dst, &b);
 	key_ask(&w, r->head->any_key, &b);
 	for (w.name = 0; w.name < flow->n_names; w.name++)
 		name_ask(&w, flow->names[w.name], &b);
 	return decide(r, &b, flow->proxied, out);
+}
+
+bool
+rules_judge(const struct rules *r, const struct rules_flow *flow, struct rules_verdict *out)
+{
+	return judge(r, flow, true, out);
+}
+
+bool
+rules_judge_nowhere(const struct rules *r, const struct rules_flow *flow,
+    struct rules_verdict *out)
+{
+	return judge(r, flow, false, out);
 }
 
 bool

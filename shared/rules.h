@@ -58,6 +58,7 @@
 enum {
 	RULES_OFFLINE = 1, RULES_BLOCK_METADATA = 2, RULES_BLOCK_PRIVATE = 4,
 	RULES_DEFAULT_DENY = 8, RULES_PROXY_ONLY = 16,
+	RULES_PERMISSIVE = 32,		/* what is refused passes, and is told; not judged here */
 	/* set by the compiler: */
 	RULES_HAS_DENY_NAMES = 256, RULES_HAS_ALLOW_NAMES = 512
 };
@@ -89,6 +90,7 @@ struct rules {
 const char	*rules_load(const void *buf, size_t len, struct rules *out);
 unsigned	 rules_flags(const struct rules *);
 size_t		 rules_count(const struct rules *);
+size_t		 rules_size(const struct rules *);	/* bytes of its buffer */
 /* Is there a rule about names that decides anything (rank 6, 7 or 12)? */
 bool		 rules_hold_names(const struct rules *);
 
@@ -122,6 +124,9 @@ struct rules_verdict {
 /* Each returns out->allowed. */
 bool		 rules_judge(const struct rules *, const struct rules_flow *,
 		    struct rules_verdict *out);
+/* The same for a flow whose address is not known yet: its port, protocol and names count. */
+bool		 rules_judge_nowhere(const struct rules *, const struct rules_flow *,
+		    struct rules_verdict *out);
 /*
  * The same by one who does not know the names, and ignores those that are given: refuses what
  * no name could make right.  Ranks 6 and 7 are not seen, and where a rule allows names
@@ -146,6 +151,7 @@ struct rules_words {
 	const char	*matched_cidr, *matched_domain;	/* NULL where there is none */
 	const char	*file;		/* where the rule stands, NULL unless in a file */
 	unsigned	 line;
+	bool		 never;		/* not even --permissive lets it pass */
 	char		 text[1600];	/* "blocked by `--deny-cidr 10.0.0.0/8`" */
 	char		 hint[1200];	/* what would allow it */
 };

@@ -1,7 +1,8 @@
 /*
  * rules_flat.h - how a compiled generation lies in memory.
  *
- * Between rulebook.c, which writes it, and rules.c, which checks and reads it; nobody else.
+ * Between rulebook.c, which writes it, and rules.c, which checks and reads it (rules_words.c and
+ * ruleshow.c put it in words); nobody else.
  * All references are places in a section, so the buffer may lie anywhere.  The byte
  * order is the machine's own: a generation never leaves it.
  *
