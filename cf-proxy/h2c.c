@@ -72,7 +72,7 @@ frame_next(struct rd *r, struct h2_frame *out)
 	return FLIGHT_NAMED;
 }
 
-/* What may stand between SETTINGS and the first request; a server steps over unknown types (5.5). */
+/* What may stand between SETTINGS and the first request; unknown types are stepped over (5.5). */
 static bool
 frame_is_chatter(const struct h2_frame *f)
 {

@@ -192,8 +192,9 @@ target_read(struct text method, struct text target, struct flight *out)
 	return absolute_read(target, out);
 }
 
+/* The request line (RFC 9112 3); *simple: it is of HTTP/0.9, and all there is. */
 static enum flight_state
-request_read(struct text line, struct flight *out)
+request_read(struct text line, struct flight *out, bool *simple)
 {
 	struct text method = piece_take(&line, " "), target, version;
 
@@ -203,8 +204,8 @@ request_read(struct text line, struct flight *out)
 	target = piece_take(&line, " \t");
 	if (target.len == 0)
 		return FLIGHT_BAD;
-	if (line.len == 0)			/* HTTP/0.9 */
-		return target_read(method, target, out) == FLIGHT_BAD ? FLIGHT_BAD : FLIGHT_NAMELESS;
+	if ((*simple = line.len == 0))
+		return target_read(method, target, out);
 	version = (struct text){ line.p + 1, line.len - 1 };
 	if (line.p[0] != ' ' || version.len != 8 || (memcmp(version.p, "HTTP/1.1", 8) != 0 &&
 	    memcmp(version.p, "HTTP/1.0", 8) != 0))
@@ -251,15 +252,15 @@ httphost_read(const uint8_t *bytes, size_t n, struct flight *out)
 	struct rd r = rd_over(bytes, n);
 	struct text line = { NULL, 0 };
 	enum flight_state state = line_next(&r, &line), found;
+	bool simple = false;
 	size_t hosts = 0;
 
 	if (state != FLIGHT_NAMED)
 		return state;
-	if ((found = request_read(line, out)) == FLIGHT_BAD)
+	if ((found = request_read(line, out, &simple)) == FLIGHT_BAD)
 		return FLIGHT_BAD;
-	if (found == FLIGHT_NAMELESS && memchr(line.p, ' ', line.len) ==
-	    memrchr(line.p, ' ', line.len))
-		return FLIGHT_NAMELESS;			/* HTTP/0.9 has no fields */
+	if (simple)
+		return FLIGHT_NAMELESS;
 	while ((state = line_next(&r, &line)) == FLIGHT_NAMED && line.len > 0) {
 		enum flight_state host = field_read(line, out, &hosts);
 

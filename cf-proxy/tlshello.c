@@ -152,8 +152,8 @@ enum flight_state
 tlshello_read(const uint8_t *bytes, size_t n, struct flight *out)
 {
 	uint8_t hello[FLIGHT_MAX];
+	size_t hello_len = 0;
 	struct rd r = rd_over(bytes, n);
-	struct wr w = wr_over(hello, sizeof(hello));
 	enum flight_state state = FLIGHT_MORE;
 
 	if (bytes[0] & 0x80)
@@ -164,8 +164,11 @@ tlshello_read(const uint8_t *bytes, size_t n, struct flight *out)
 
 		if (fragment == NULL)
 			return r.bad ? FLIGHT_MORE : FLIGHT_BAD;
-		wr_bytes(&w, fragment, len);
-		state = tlshello_message(hello, (size_t)(w.p - hello), out);
+		if (len > sizeof(hello) - hello_len)
+			return FLIGHT_BAD;
+		memcpy(hello + hello_len, fragment, len);
+		hello_len += len;
+		state = tlshello_message(hello, hello_len, out);
 	}
 	return state;
 }

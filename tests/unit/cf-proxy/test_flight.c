@@ -367,7 +367,8 @@ static const struct http_case {
 } https[] = {
 	/* where the host stands, and how */
 	{ GET "Host: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_NAMED, { "a.test" } },
-	{ GET "hOSt:\t A.Test.:8080 \t\r\nX: y\r\n\r\nbody", FLIGHT_HTTP, FLIGHT_NAMED, { "a.test" } },
+	{ GET "hOSt:\t A.Test.:8080 \t\r\nX: y\r\n\r\nbody",
+	    FLIGHT_HTTP, FLIGHT_NAMED, { "a.test" } },
 	{ GET "X: Host: b.test\r\nHost:a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_NAMED, { "a.test" } },
 	{ "PROPFIND /a%20b?c=d HTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_NAMED,
 	    { "a.test" } },
@@ -389,9 +390,11 @@ static const struct http_case {
 	{ "GET http://a.test/ HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", FLIGHT_HTTP, FLIGHT_NAMELESS,
 	    { "a.test" } },
 	{ "GET /\r\n", FLIGHT_HTTP, FLIGHT_NAMELESS, { NULL } },		/* HTTP/0.9 */
-	{ "GET http://a.test/\r\nHost: b.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_NAMELESS, { "a.test" } },
+	{ "GET http://a.test/\r\nHost: b.test\r\n\r\n",
+	    FLIGHT_HTTP, FLIGHT_NAMELESS, { "a.test" } },
 	/* two readers, two hosts */
-	{ GET "Host: a.test\r\nHost: b.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { "a.test", "b.test" } },
+	{ GET "Host: a.test\r\nHost: b.test\r\n\r\n",
+	    FLIGHT_HTTP, FLIGHT_BAD, { "a.test", "b.test" } },
 	{ GET "Host: a.test\r\nhost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { "a.test" } },
 	{ GET "Host:\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { "a.test" } },
 	{ GET "Host: a.test, b.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
@@ -409,9 +412,11 @@ static const struct http_case {
 	{ GET "Host: u@a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ GET "Host: a.test/x\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ GET "Host: a.test:99999\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
-	{ "GET http://u@a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
+	{ "GET http://u@a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n",
+	    FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "GET http:///x HTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
-	{ "GET http:\\\\a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
+	{ "GET http:\\\\a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n",
+	    FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "GET a.test HTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "CONNECT / HTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "GET  / HTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
@@ -526,7 +531,8 @@ static const struct h2_case {
 } h2_cases[] = {
 	{ { ":method", "GET", ":authority", "A.test:80", NULL }, FLIGHT_NAMED, { "a.test" } },
 	{ { ":method", "GET", "host", "a.test", NULL }, FLIGHT_NAMED, { "a.test" } },
-	{ { ":authority", "a.test", "host", "b.test", NULL }, FLIGHT_NAMED, { "a.test", "b.test" } },
+	{ { ":authority", "a.test", "host", "b.test", NULL },
+	    FLIGHT_NAMED, { "a.test", "b.test" } },
 	{ { ":authority", "a.test", "host", "a.test", NULL }, FLIGHT_NAMED, { "a.test" } },
 	{ { ":method", "GET", NULL }, FLIGHT_NAMELESS, { NULL } },
 	{ { ":authority", "192.0.2.1", "host", "a.test", NULL }, FLIGHT_NAMELESS, { "a.test" } },
@@ -588,8 +594,8 @@ START_TEST(frames_out_of_order_are_bad)
 	};
 
 	h2_begin();
-	h2_frame(frames[_i][0].type, frames[_i][0].flags, frames[_i][0].stream, "\xff\xff\xff\xff\xff",
-	    frames[_i][0].len);
+	h2_frame(frames[_i][0].type, frames[_i][0].flags, frames[_i][0].stream,
+	    "\xff\xff\xff\xff\xff", frames[_i][0].len);
 	if (_i >= 4)
 		h2_frame(frames[_i][1].type, frames[_i][1].flags, frames[_i][1].stream,
 		    "\xff\xff\xff\xff\xff\xff\xff\xff", frames[_i][1].len);

@@ -2,14 +2,9 @@
  * test_quicinitial.c - Initials of the two versions: the packets that the RFCs print, those of a
  * real client, and such as only a hostile one sends.
  *
- * Packets are sealed here with the keys as the RFCs print them (RFC 9001 A.1, RFC 9369 A.1), not
- * with those that the code under test derives.
- *
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
-#include <nettle/aes.h>
-#include <nettle/gcm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,27 +12,8 @@
 
 #include "../main.h"
 #include "flight.h"
+#include "quic_seal.h"
 #include "rd.h"
-
-#define V1	1u
-#define V2	0x6b3343cfu
-
-static const uint8_t dcid[8] = { 0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08 };
-
-static const struct keys {
-	uint32_t	version;
-	uint8_t		key[16], iv[12], hp[16];
-	uint8_t		initial;
-} keys[] = {
-	{ V1, { 0x1f, 0x36, 0x96, 0x13, 0xdd, 0x76, 0xd5, 0x46, 0x77, 0x30, 0xef, 0xcb, 0xe3, 0xb1,
-	    0xa2, 0x2d }, { 0xfa, 0x04, 0x4b, 0x2f, 0x42, 0xa3, 0xfd, 0x3b, 0x46, 0xfb, 0x25, 0x5c },
-	    { 0x9f, 0x50, 0x44, 0x9e, 0x04, 0xa0, 0xe8, 0x10, 0x28, 0x3a, 0x1e, 0x99, 0x33, 0xad,
-	    0xed, 0xd2 }, 0xc0 },
-	{ V2, { 0x8b, 0x1a, 0x0b, 0xc1, 0x21, 0x28, 0x42, 0x90, 0xa2, 0x9e, 0x09, 0x71, 0xb5, 0xcd,
-	    0x04, 0x5d }, { 0x91, 0xf7, 0x3e, 0x23, 0x51, 0xd8, 0xfa, 0x91, 0x66, 0x0e, 0x90, 0x9f },
-	    { 0x45, 0xb9, 0x5e, 0x15, 0x23, 0x5d, 0x6f, 0x45, 0xa6, 0xb1, 0x9c, 0xbc, 0xb0, 0x29,
-	    0x4b, 0xa9 }, 0xd0 },
-};
 
 static struct flight_quic *q;
 static struct flight f;
@@ -74,65 +50,9 @@ give(const void *bytes, size_t n)
 	return state;
 }
 
-/* ---- packets ---- */
-
-/* What a test may turn; what it leaves at 0 is as in the RFCs. */
-struct shape {
-	const struct keys	*keys;		/* NULL: version 1 */
-	uint64_t		 pn;
-	size_t			 pn_len;	/* 0: 4 */
-	uint8_t			 bits;		/* to be set in the first byte, before protection */
-	uint8_t			 cid_xor, scid_len;
-	size_t			 token_len;
-};
-
-static uint8_t packet[FLIGHT_MAX];
-
-/* One Initial around the frames, behind `at`; the length of both. */
-static size_t
-seal(size_t at, const struct shape *s, const uint8_t *frames, size_t len)
-{
-	const struct keys *k = s->keys != NULL ? s->keys : &keys[0];
-	size_t pn_len = s->pn_len != 0 ? s->pn_len : 4, head;
-	struct wr w = wr_over(packet + at, sizeof(packet) - at);
-	uint8_t nonce[12], mask[16], *first = w.p, *pn;
-	struct gcm_aes128_ctx aead;
-	struct aes128_ctx hp;
-
-	wr_u8(&w, (uint8_t)(k->initial | (pn_len - 1) | s->bits));
-	wr_be32(&w, k->version);
-	wr_u8(&w, sizeof(dcid));
-	wr_bytes(&w, dcid, sizeof(dcid));
-	first[6] ^= s->cid_xor;
-	wr_u8(&w, s->scid_len);
-	wr_bytes(&w, (uint8_t[20]){ 9 }, s->scid_len);
-	wr_be16(&w, (uint16_t)(0x4000 | s->token_len));
-	for (size_t i = 0; i < s->token_len; i++)
-		wr_u8(&w, 't');
-	wr_be16(&w, (uint16_t)(0x4000 | (pn_len + len + 16)));
-	pn = w.p;
-	wr_be(&w, s->pn, pn_len);
-	head = (size_t)(w.p - first);
-	memcpy(nonce, k->iv, sizeof(nonce));
-	for (int i = 0; i < 8; i++)
-		nonce[11 - i] ^= (uint8_t)(s->pn >> 8 * i);
-	gcm_aes128_set_key(&aead, k->key);
-	gcm_aes128_set_iv(&aead, sizeof(nonce), nonce);
-	gcm_aes128_update(&aead, head, first);
-	gcm_aes128_encrypt(&aead, len, wr_take(&w, len), frames);
-	gcm_aes128_digest(&aead, 16, wr_take(&w, 16));
-	ck_assert(!w.bad);
-	aes128_set_encrypt_key(&hp, k->hp);
-	aes128_encrypt(&hp, 16, mask, pn + 4);
-	first[0] ^= mask[0] & 0x0f;
-	for (size_t i = 0; i < pn_len; i++)
-		pn[i] ^= mask[1 + i];
-	return (size_t)(w.p - packet);
-}
-
 /* ---- frames ---- */
 
-static uint8_t frames[8192];
+static uint8_t packet[FLIGHT_MAX], frames[8192];
 static struct wr fw;
 
 static void
@@ -158,12 +78,12 @@ raw(const void *bytes, size_t len)
 
 /* Frames are padded to 40 bytes, so that there is something to sample. */
 static size_t
-frames_seal(size_t at, const struct shape *s)
+frames_seal(size_t at, const struct quic_shape *s)
 {
 	while (fw.p - frames < 40)
 		wr_u8(&fw, 0);
 	ck_assert(!fw.bad);
-	return seal(at, s, frames, (size_t)(fw.p - frames));
+	return quic_seal(packet, sizeof(packet), at, s, frames, (size_t)(fw.p - frames));
 }
 
 /* The hello of RFC 9001 A.2 up to its server name, and a key share of `share` bytes. */
@@ -195,11 +115,11 @@ hello_make(const char *name, size_t share)
 	return (size_t)(w.p - hello);
 }
 
-static const struct shape plain;
+static const struct quic_shape plain;
 
 /* A datagram with the whole hello of that name. */
 static size_t
-datagram_make(const char *name, const struct shape *s)
+datagram_make(const char *name, const struct quic_shape *s)
 {
 	frames_begin();
 	crypto(0, hello, hello_make(name, 32));
@@ -284,9 +204,9 @@ END_TEST
 
 START_TEST(hello_comes_in_any_order_over_packets_and_datagrams)
 {
-	const struct keys *k = &keys[_i];
+	const struct quic_keys *k = &quic_keys[_i];
 	size_t len = hello_make("pq.example.test", 1216 + 36), at = 0;
-	struct shape s = { .keys = k, .pn_len = 1 };
+	struct quic_shape s = { .keys = k, .pn_len = 1 };
 
 	/* Last part first, two packets in one datagram, zeroes behind them. */
 	frames_begin();
@@ -319,7 +239,7 @@ START_TEST(every_split_of_a_hello_names_it_with_the_second_half)
 	size_t len = hello_make("a.test", 32);
 
 	for (size_t i = 0; i <= len; i++) {
-		struct shape s = { .pn = 7, .pn_len = 1 + i % 4 };
+		struct quic_shape s = { .pn = 7, .pn_len = 1 + i % 4 };
 
 		anew();
 		frames_begin();
@@ -338,7 +258,7 @@ END_TEST
 START_TEST(packet_numbers_are_decoded_from_few_bits)
 {
 	size_t len = hello_make("a.test", 32);
-	struct shape s = { .pn = 100, .pn_len = 1 };
+	struct quic_shape s = { .pn = 100, .pn_len = 1 };
 
 	frames_begin();
 	crypto(0, hello, 10);
@@ -357,7 +277,7 @@ END_TEST
 
 START_TEST(token_and_acks_are_stepped_over)
 {
-	struct shape s = { .token_len = 70, .scid_len = 20 };
+	struct quic_shape s = { .token_len = 70, .scid_len = 20 };
 
 	frames_begin();
 	raw("\2\5\0\1\0\0\0", 7);			/* ACK with one more range */
@@ -369,8 +289,8 @@ END_TEST
 
 /* ---- another attempt in the same flow ---- */
 
-static const struct shape others[] = {
-	{ .cid_xor = 1, .pn = 1 }, { .scid_len = 1, .pn = 1 }, { .keys = &keys[1], .pn = 1 },
+static const struct quic_shape others[] = {
+	{ .cid_xor = 1, .pn = 1 }, { .scid_len = 1, .pn = 1 }, { .keys = &quic_keys[1], .pn = 1 },
 };
 
 START_TEST(initial_of_another_attempt_is_bad)
@@ -440,7 +360,7 @@ END_TEST
 
 START_TEST(reserved_bits_and_a_clear_fixed_bit_are_bad)
 {
-	struct shape s = { .bits = 0x04 };
+	struct quic_shape s = { .bits = 0x04 };
 	size_t len = datagram_make("a.test", &s);
 
 	ck_assert_int_eq(give(packet, len), FLIGHT_BAD);
@@ -462,8 +382,10 @@ static const struct datagram_case {
 	{ "", 0, false, false, FLIGHT_NAMELESS, FLIGHT_OTHER },
 	{ "\x40" "abcdefgh", 9, false, false, FLIGHT_NAMELESS, FLIGHT_OTHER },	/* short header */
 	{ "\x12\x34\1\0\0\1\0\0\0\0\0\0", 12, false, false, FLIGHT_NAMELESS, FLIGHT_OTHER },
-	{ "\xc0\0\0\0\0\1a\1b\0\0\0\1", 13, false, false, FLIGHT_BAD, FLIGHT_QUIC },	/* negotiation */
-	{ "\xf0\0\0\0\1\1a\1b0123456789abcdef", 25, true, true, FLIGHT_BAD, FLIGHT_QUIC },	/* Retry */
+	{ "\xc0\0\0\0\0\1a\1b\0\0\0\1", 13, false, false,
+	    FLIGHT_BAD, FLIGHT_QUIC },	/* negotiation */
+	{ "\xf0\0\0\0\1\1a\1b0123456789abcdef", 25, true, true,
+	    FLIGHT_BAD, FLIGHT_QUIC },	/* Retry */
 	{ "\xc0\x6b\x33\x43\xcf\1a\1b0123456789abcdef", 25, true, true, FLIGHT_BAD, FLIGHT_QUIC },
 	{ "\xd0\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_MORE, FLIGHT_QUIC },	/* 0-RTT */
 	{ "\xe0\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_MORE, FLIGHT_QUIC },	/* Handshake */
@@ -490,7 +412,7 @@ END_TEST
 
 START_TEST(client_that_never_says_its_hello_is_bad_in_the_end)
 {
-	struct shape s = plain;
+	struct quic_shape s = plain;
 
 	for (; s.pn < 32; s.pn++) {
 		frames_begin();
@@ -511,7 +433,8 @@ main(void)
 	tcase_add_loop_test(tc, published_and_recorded_datagrams, 0, COUNT(recordings));
 	tcase_add_loop_test(tc, turned_byte_never_names, 0, COUNT(recordings));
 	tcase_add_test(tc, cut_datagram_is_bad);
-	tcase_add_loop_test(tc, hello_comes_in_any_order_over_packets_and_datagrams, 0, COUNT(keys));
+	tcase_add_loop_test(tc, hello_comes_in_any_order_over_packets_and_datagrams, 0,
+	    COUNT(quic_keys));
 	tcase_add_test(tc, every_split_of_a_hello_names_it_with_the_second_half);
 	tcase_add_test(tc, packet_numbers_are_decoded_from_few_bits);
 	tcase_add_test(tc, token_and_acks_are_stepped_over);
