@@ -41,7 +41,7 @@ struct quic_shape {
 	uint64_t		 pn;
 	size_t			 pn_len;	/* 0: 4 */
 	uint8_t			 bits;		/* to be set in the first byte, before protection */
-	uint8_t			 cid_xor, scid_len;
+	uint8_t			 cid_xor, scid_len, scid;
 	size_t			 token_len;
 };
 
@@ -63,7 +63,7 @@ quic_seal(uint8_t *out, size_t size, size_t at, const struct quic_shape *s, cons
 	wr_bytes(&w, quic_dcid, sizeof(quic_dcid));
 	first[6] ^= s->cid_xor;
 	wr_u8(&w, s->scid_len);
-	wr_bytes(&w, (uint8_t[20]){ 9 }, s->scid_len);
+	wr_bytes(&w, (uint8_t[20]){ s->scid }, s->scid_len);
 	wr_be16(&w, (uint16_t)(0x4000 | s->token_len));
 	for (size_t i = 0; i < s->token_len; i++)
 		wr_u8(&w, 't');

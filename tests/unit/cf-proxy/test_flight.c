@@ -306,22 +306,76 @@ START_TEST(extension_past_the_end_is_bad)
 }
 END_TEST
 
+static const struct field_case {
+	size_t	at, len;		/* bytes of a hello of this form, and how many */
+	uint8_t	bytes[2];
+} bad_fields[] = {
+	{ 38, 1, { 33 } },		/* the session id is longer than there can be */
+	{ 38, 1, { 255 } },
+	{ 39, 2, { 0, 3 } }, { 39, 2, { 0, 0 } }, { 39, 2, { 1, 0 } },	/* ciphers */
+	{ 45, 1, { 200 } },		/* compression */
+	{ 47, 2, { 0, 14 } }, { 47, 2, { 0, 16 } }, { 47, 2, { 0, 0 } },	/* extensions: 15 */
+};
+
+START_TEST(hello_that_does_not_add_up_is_bad)
+{
+	const struct field_case *c = &bad_fields[_i];
+
+	hello_begin();
+	sni_text("a.test");
+	ck_assert_uint_eq(hello_end(), 49 + 15);
+	ck_assert_int_eq(hello_say(64), FLIGHT_NAMED);
+	memcpy(hello + c->at, c->bytes, c->len);
+	memcpy(wire, "\x16\3\1\0\x40", 5);
+	memcpy(wire + 5, hello, 64);
+	ck_assert_int_eq(all_prefixes(wire, 5 + 64), FLIGHT_BAD);
+	ck_assert_uint_eq(f.n_names, 0);
+}
+END_TEST
+
+static const struct old_case {
+	size_t			session_id, ciphers;
+	enum flight_state	state;
+} old_hellos[] = {
+	{ 0, 2, FLIGHT_NAMELESS }, { 32, 4, FLIGHT_NAMELESS }, { 33, 2, FLIGHT_BAD },
+	{ 0, 0, FLIGHT_BAD }, { 0, 3, FLIGHT_BAD },
+};
+
+START_TEST(hello_without_extensions_names_nobody)
+{
+	const struct old_case *c = &old_hellos[_i];
+	struct wr w = wr_over(wire, sizeof(wire));
+	size_t len = 2 + 32 + 1 + c->session_id + 2 + c->ciphers + 2;
+
+	wr_be(&w, 0x160301, 3);
+	wr_be16(&w, (uint16_t)(4 + len));
+	wr_be32(&w, (uint32_t)(0x01000000 | len));
+	wr_be16(&w, 0x0301);
+	wr_bytes(&w, (uint8_t[32]){ 0 }, 32);
+	wr_u8(&w, (uint8_t)c->session_id);
+	wr_bytes(&w, (uint8_t[33]){ 0 }, c->session_id);
+	wr_be16(&w, (uint16_t)c->ciphers);
+	wr_bytes(&w, (uint8_t[4]){ 0 }, c->ciphers);
+	wr_be16(&w, 0x0100);
+	ck_assert_int_eq(all_prefixes(wire, (size_t)(w.p - wire)), c->state);
+}
+END_TEST
+
 START_TEST(hello_longer_than_the_bound_is_bad_at_once)
 {
+	struct wr w = wr_over(wire, sizeof(wire));
+	size_t len;
+
 	ck_assert_int_eq(all_prefixes("\x16\3\1\0\4\1\0\x40\0", 9), FLIGHT_BAD);
 	hello_begin();
 	sni_text("a.test");
 	ext_zeroes(21, FLIGHT_MAX - 4 - (size_t)(h.p - hello) - 5 * 4);
-	ck_assert_int_eq(say(wire, 0, false), FLIGHT_MORE);
-	{
-		size_t len = hello_end();
-		struct wr w = wr_over(wire, sizeof(wire));
-
-		wr_be(&w, 0x160301, 3);
-		wr_be16(&w, (uint16_t)len);
-		wr_bytes(&w, hello, len);
-		ck_assert_int_eq(say(wire, (size_t)(w.p - wire), false), FLIGHT_NAMED);
-	}
+	len = hello_end();
+	ck_assert_uint_lt(len, FLIGHT_MAX);
+	wr_be(&w, 0x160301, 3);
+	wr_be16(&w, (uint16_t)len);
+	wr_bytes(&w, hello, len);
+	ck_assert_int_eq(say(wire, (size_t)(w.p - wire), false), FLIGHT_NAMED);
 }
 END_TEST
 
@@ -424,6 +478,7 @@ static const struct http_case {
 	{ "GET\t/\tHTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "GET /\rHTTP/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "GET / http/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
+	{ "PUT / http/1.1\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "GET / HTTP/2.0\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "GET / HTTP/1.10\r\nHost: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
 	{ "\r\n" GET "Host: a.test\r\n\r\n", FLIGHT_HTTP, FLIGHT_BAD, { NULL } },
@@ -590,7 +645,7 @@ START_TEST(frames_out_of_order_are_bad)
 		{ { 4, 0, 0, 0 }, { 5, 4, 1, 8 } }, { { 4, 0, 0, 0 }, { 7, 0, 0, 8 } },
 		{ { 4, 0, 0, 0 }, { 9, 4, 1, 8 } }, { { 4, 0, 0, 0 }, { 1, 4, 2, 0 } },
 		{ { 4, 0, 0, 0 }, { 1, 4, 0, 0 } }, { { 4, 0, 0, 0 }, { 1, 0xc, 1, 0 } },
-		{ { 4, 0, 0, 0 }, { 1, 0x24, 1, 4 } },
+		{ { 4, 0, 0, 0 }, { 1, 0x24, 1, 4 } }, { { 4, 0, 0, 0 }, { 1, 0xc, 1, 5 } },
 	};
 
 	h2_begin();
@@ -630,6 +685,22 @@ START_TEST(block_that_is_not_hpack_is_bad)
 }
 END_TEST
 
+START_TEST(block_of_endless_fields_is_bad)
+{
+	static char gets[1025];
+
+	memset(gets, 0x82, sizeof(gets));		/* ":method: GET" in a byte */
+	h2_begin();
+	h2_frame(4, 0, 0, "", 0);
+	h2_frame(1, 4, 1, gets, sizeof(gets) - 1);
+	ck_assert_int_eq(say(hello, (size_t)(h.p - hello), false), FLIGHT_NAMELESS);
+	h2_begin();
+	h2_frame(4, 0, 0, "", 0);
+	h2_frame(1, 4, 1, gets, sizeof(gets));
+	ck_assert_int_eq(say(hello, (size_t)(h.p - hello), false), FLIGHT_BAD);
+}
+END_TEST
+
 START_TEST(preface_alone_or_a_long_frame)
 {
 	h2_begin();
@@ -657,15 +728,18 @@ main(void)
 	tcase_add_test(tc, two_server_names_are_bad_and_both_are_told);
 	tcase_add_loop_test(tc, broken_server_name_extension_is_bad, 0, COUNT(bad_lists));
 	tcase_add_test(tc, extension_past_the_end_is_bad);
+	tcase_add_loop_test(tc, hello_that_does_not_add_up_is_bad, 0, COUNT(bad_fields));
+	tcase_add_loop_test(tc, hello_without_extensions_names_nobody, 0, COUNT(old_hellos));
 	tcase_add_test(tc, hello_longer_than_the_bound_is_bad_at_once);
 	tcase_add_loop_test(tc, what_is_nearly_tls_is_tls, 0, COUNT(odd_tls));
 	tcase_add_loop_test(tc, heads_are_read_strictly, 0, COUNT(https));
 	tcase_add_test(tc, end_makes_what_is_cut_off_bad_and_other_kinds_other);
 	tcase_add_test(tc, head_without_end_is_bad_at_the_bound);
 	tcase_add_loop_test(tc, authority_is_read_from_any_cut_of_the_block, 0, COUNT(h2_cases));
-	tcase_add_loop_test(tc, frames_out_of_order_are_bad, 0, 13);
+	tcase_add_loop_test(tc, frames_out_of_order_are_bad, 0, 14);
 	tcase_add_test(tc, what_interrupts_a_header_block_is_bad);
 	tcase_add_loop_test(tc, block_that_is_not_hpack_is_bad, 0, 6);
+	tcase_add_test(tc, block_of_endless_fields_is_bad);
 	tcase_add_test(tc, preface_alone_or_a_long_frame);
 	return unit_run("flight", tc);
 }

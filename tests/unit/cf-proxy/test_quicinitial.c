@@ -289,19 +289,20 @@ END_TEST
 
 /* ---- another attempt in the same flow ---- */
 
+static const struct quic_shape first = { .scid_len = 4 };
 static const struct quic_shape others[] = {
-	{ .cid_xor = 1, .pn = 1 }, { .scid_len = 1, .pn = 1 }, { .keys = &quic_keys[1], .pn = 1 },
+	{ .scid_len = 4, .pn = 1, .cid_xor = 1 },
+	{ .scid_len = 5, .pn = 1 },
+	{ .scid_len = 4, .pn = 1, .scid = 1 },
+	{ .scid_len = 4, .pn = 1, .keys = &quic_keys[1] },
 };
 
 START_TEST(initial_of_another_attempt_is_bad)
 {
-	size_t len;
-
 	frames_begin();
-	crypto(0, hello, hello_make("allowed.test", 32) / 2);
-	ck_assert_int_eq(give(packet, frames_seal(0, &plain)), FLIGHT_MORE);
-	len = datagram_make("denied.test", &others[_i]);
-	ck_assert_int_eq(give(packet, len), FLIGHT_BAD);
+	raw("\1", 1);				/* no byte of a hello yet that could differ */
+	ck_assert_int_eq(give(packet, frames_seal(0, &first)), FLIGHT_MORE);
+	ck_assert_int_eq(give(packet, datagram_make("a.test", &others[_i])), FLIGHT_BAD);
 }
 END_TEST
 
@@ -310,10 +311,10 @@ START_TEST(second_packet_of_the_datagram_has_to_fit_too)
 	size_t at;
 
 	frames_begin();
-	crypto(0, hello, hello_make("allowed.test", 32));
-	at = frames_seal(0, &plain);
+	crypto(0, hello, hello_make("a.test", 32));
+	at = frames_seal(0, &first);
 	frames_begin();
-	crypto(0, hello, hello_make("denied.test", 32));
+	crypto(0, hello, hello_make("a.test", 32));
 	at = frames_seal(at, &others[_i]);
 	ck_assert_int_eq(give(packet, at), FLIGHT_BAD);
 }
@@ -343,6 +344,7 @@ static const struct frame_case {
 	{ "\x40\x40", 2 },
 	{ "\xff\xff\xff\xff\xff\xff\xff\xff", 8 },
 	{ "\6\x80\0\x40\0\1x", 7 },		/* CRYPTO behind the bound */
+	{ "\6\x7f\xfe\5abcde", 9 },		/* across it */
 	{ "\6\xff\xff\xff\xff\xff\xff\xff\xff\1x", 11 },
 	{ "\6\0\xff\xff\xff\xff\xff\xff\xff\xff", 10 },
 	{ "\6\0\1\2", 4 },			/* not a ClientHello */
@@ -387,6 +389,8 @@ static const struct datagram_case {
 	{ "\xf0\0\0\0\1\1a\1b0123456789abcdef", 25, true, true,
 	    FLIGHT_BAD, FLIGHT_QUIC },	/* Retry */
 	{ "\xc0\x6b\x33\x43\xcf\1a\1b0123456789abcdef", 25, true, true, FLIGHT_BAD, FLIGHT_QUIC },
+	{ "\xf0\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_BAD, FLIGHT_QUIC },	/* so is this */
+	{ "\x90\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_BAD, FLIGHT_QUIC },	/* fixed bit */
 	{ "\xd0\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_MORE, FLIGHT_QUIC },	/* 0-RTT */
 	{ "\xe0\0\0\0\1\1a\1b\2xy", 12, true, true, FLIGHT_MORE, FLIGHT_QUIC },	/* Handshake */
 	{ "\xc0\x0a\x1a\x2a\x3a\1a\1b", 9, false, true, FLIGHT_NAMELESS, FLIGHT_QUIC },	/* grease */
