@@ -18,8 +18,8 @@
  * unread and unchanged; the two ends keep the credit.
  *
  * What must stay true: no socket is made here and nothing is read from one; a descriptor goes on to
- * its flow or is closed (a copy may stay: reload.c).  If the dialler goes first the run has lost its network: we end,
- * which ends the run.
+ * its flow or is closed (a copy may stay: reload.c).  If the dialler goes first the run has lost
+ * its network: we end, which ends the run.
  *
  * Names: cf-dns has written which name gave an address before the tree learned it, and all that it
  * has written is read before an OPEN is judged.
