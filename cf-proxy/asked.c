@@ -143,8 +143,10 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 static bool
 fds_reach(const struct broker *b)
 {
+	size_t each = b->keeps ? 2 : 1;		/* with the copy that stays */
+
 	return !b->passes_fds ||
-	    b->n_opening + b->n_kept + firsts_held(b->firsts) + chan_fds_queued(b->client) <
+	    each * b->n_opening + b->n_kept + firsts_held(b->firsts) + chan_fds_queued(b->client) <
 	    b->fds_max;
 }
 

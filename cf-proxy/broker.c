@@ -21,8 +21,7 @@
  *
  * What must stay true: no socket is made here, and none kept but for a first flight (first.c) or as
  * a copy (reload.c); a descriptor goes on to its flow or is closed.  If the dialler goes first the
- * run has lost its network: we end,
- * which ends the run.
+ * run has lost its network: we end, which ends the run.
  *
  * Names: cf-dns has written which name gave an address before the tree learned it, and all that it
  * has written is read before an OPEN is judged.

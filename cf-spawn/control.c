@@ -8,7 +8,8 @@
  * two TAKENs it pleases the old rules and the new ones; this order also never answers a name by new
  * rules that the old ones would then not let it use:
  *
- *   idle ── to the dialler ── TAKEN ──> [rules: to the policy stage ── TAKEN ──>] to cf-dns ── TAKEN ──> idle
+ *   idle ── to the dialler ── TAKEN ──> [rules: to the policy stage ── TAKEN ──>]
+ *        ── to cf-dns ── TAKEN ──> idle
  *
  * What changes meanwhile waits, and only the last of each kind counts.  The end of a helper is not
  * noticed here, but by its death (signals.c).

@@ -69,7 +69,7 @@ it the_way_there_is_told
 
 what_is_no_port_is_told() {
 	local bad
-	for bad in '' 0 65536 a 1- 9-1 1, '1 2' -1 1-65536 99999999999999999999; do
+	for bad in '' 0 65536 a 1- 9-1 '1,' '1 2' -1 1-65536 99999999999999999999; do
 		status 125 cf --host-port "$bad" -- true
 	done
 }

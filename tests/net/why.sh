@@ -28,7 +28,8 @@ it as_in_a_run 203.0.113.10:80 "$CURL http://203.0.113.10/hello" 1 --deny '*:80'
 it as_in_a_run http://203.0.113.10/ "$CURL http://203.0.113.10/hello" 1 --allow 192.0.2.1
 it as_in_a_run '[2001:db8::10]/icmp' "ping -c1 -W2 2001:db8::10" 0 --allow '2001:db8::/32'
 it as_in_a_run 203.0.113.10/icmp "ping -c1 -W2 203.0.113.10" 1 --deny '*/icmp'
-it as_in_a_run http://v4.example.test "$CURL http://v4.example.test/hello" 0 --allow example.test --allow '.example.test:80'
+it as_in_a_run http://v4.example.test "$CURL http://v4.example.test/hello" 0 \
+    --allow example.test --allow '.example.test:80'
 it as_in_a_run http://v4.example.test "$CURL http://v4.example.test/hello" 1 --allow example.test
 it as_in_a_run http://v4.example.test "$CURL http://v4.example.test/hello" 1 --deny-domain example.test
 it as_in_a_run http://v4.example.test "$CURL http://v4.example.test/hello" 1 --offline
