@@ -63,13 +63,15 @@
 #define SYN_TOTAL	((size_t)1 << 20)	/* of all that are longer than SYN_PLAIN */
 #define INJECT_MS	3000		/* the SYN|ACK is sent again once in this time */
 #define ACCEPT_BURST	64		/* then others have their turn */
+#define STATE_CLOSE	7		/* of tcpi_state; netinet/tcp.h cannot be had as well */
+#define SETTLE_LOOK	10		/* ms */
 #define ACCEPT_AGAIN	100		/* ms, without a descriptor to accept with */
 #define CHILD_BIT	1u		/* in the pointer given to epoll */
 
 const struct sandbox_row ktcp_rows[] = {
 	ALLOW(accept4,		"connections that the child's kernel has completed"),
 	ALLOW(getsockname,	"whom the child meant to reach"),
-	ALLOW_ARG2(getsockopt, 1, IPPROTO_TCP, 2, TCP_INFO, "how many segments it was"),
+	ALLOW_ARG2(getsockopt, 1, IPPROTO_TCP, 2, TCP_INFO, "how many segments it was, and if all have arrived"),
 	ALLOW_ARG2(setsockopt, 1, SOL_SOCKET, 2, SO_OOBINLINE, "urgent data is ordinary"),
 	{ 0 }
 };
@@ -337,6 +339,27 @@ is_down_dry(const struct ktcp *k)
 	return k->down_done || (!k->f.readable && !pump_holds(&k->down));
 }
 
+/* A reset throws away what the child's kernel has not taken: is there such a thing? */
+static bool
+is_unsettled(const struct ktcp *k)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return host_was_cut(&k->f) && !k->child_failed &&
+	    getsockopt(k->child.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	    info.tcpi_state != STATE_CLOSE && (info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0);
+}
+
+static void	advance(struct ktcp *);
+
+static void
+on_settle(struct stack *s, struct timer *t)
+{
+	(void)s;
+	advance((struct ktcp *)((char *)t - offsetof(struct flow, timer)));
+}
+
 static void
 advance(struct ktcp *k)
 {
@@ -355,6 +378,8 @@ advance(struct ktcp *k)
 		return;
 	if (k->child_failed && (!more || k->up_done))
 		end(k, CLOSE_RESET, true);
+	else if (k->host_failed && is_down_dry(k) && is_unsettled(k))
+		timer_set(k->f.stack, &k->f.timer, SETTLE_LOOK, on_settle);
 	else if (k->host_failed && is_down_dry(k))
 		end(k, CLOSE_PEER, true);
 	else if (k->up_done && k->down_done && !k->child_failed && !k->host_failed)

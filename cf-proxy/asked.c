@@ -152,6 +152,7 @@ asked_free(struct broker *b, struct asked *fl)
 	TAILQ_REMOVE(&b->flows, fl, all);
 	names_let_go(b, fl->names, fl->n_names);
 	alias_free(fl->alias);
+	quota_release(fl->quota);
 	free(fl);
 }
 
@@ -160,11 +161,17 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 {
 	static const char given_up[] = "given up before it was open";
 	struct record_names names = asked_names(fl);
+	struct msg_close counted = *m;
 
 	if (fl->alias != NULL && !alias_was_tried(fl->alias))
 		record_attempt(&fl->open, &names);
+	if (fl->opened && quota_counts(fl->quota)) {
+		counted.up_bytes = quota_passed(fl->quota, true);
+		counted.down_bytes = quota_passed(fl->quota, false);
+	}
 	if (fl->opened)
-		record_end(fl->id, &fl->open, &names, m, uv_now(&b->loop) - fl->since);
+		record_end(fl->id, &fl->open, &names, &counted, fl->cut ? "quota_bytes" : NULL,
+		    uv_now(&b->loop) - fl->since);
 	else
 		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	asked_free(b, fl);
@@ -178,6 +185,8 @@ asked_end_all(struct broker *b)
 
 	while ((fl = TAILQ_FIRST(&b->flows)) != NULL)
 		asked_end(b, fl, &m);
+	if (b->quotas != NULL)
+		quotas_record(b->quotas);
 	record_limits_end();
 	denial_end();
 }

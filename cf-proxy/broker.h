@@ -1,6 +1,7 @@
 /*
  * broker.h - the policy stage's insides: broker.c (who may say what), asked.c (the flows, from
- * their OPEN to the end), alias.c (addresses that stand for a name).
+ * their OPEN to the end), alias.c (addresses that stand for a name), payload.c (what passes in
+ * frames).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,6 +14,7 @@
 #include "chan_uv.h"
 #include "idmap.h"
 #include "namechan.h"
+#include "quota.h"
 #include "proxy.h"
 
 #define LATE_MAX	64
@@ -25,8 +27,11 @@ struct asked {
 	uint64_t	 id;
 	uint64_t	 since;		/* ms, when it was asked for */
 	bool		 opened;
+	bool		 relayed;	/* its payload comes in frames */
+	bool		 cut;		/* a quota has ended it; cf-netstack's CLOSE is due */
 	struct msg_open	 open;		/* dst: the address that is tried */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
+	struct quota_hold *quota;	/* NULL: none covers it */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -41,6 +46,8 @@ struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
 	struct judge	*judge;
+	struct quotas	*quotas;	/* NULL: there are none */
+	struct settling	*settling;	/* flows that only the dialler has yet (payload.c) */
 	struct names	*names;		/* NULL: nobody wants to know them */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
 	bool		 synthetic;
@@ -66,8 +73,11 @@ struct broker {
 
 /* ---- broker.c ---- */
 
-/* Before an OPEN goes to the dialler: the CLOSEs that waited for it. */
-void		 broker_late_send(struct broker *);
+/*
+ * The flow is allowed to go to fl->open.dst: record the attempt and ask the dialler.  False:
+ * *why says which quota is used up.
+ */
+bool		 broker_dial(struct broker *, struct asked *, struct rules_words *why);
 
 /* ---- asked.c ---- */
 
@@ -88,6 +98,14 @@ void		 asked_nowhere(struct broker *, uint64_t id, const struct msg_open *,
 struct record_names asked_names(const struct asked *);
 /* Of an address that no flow goes to yet, by all that cf-dns has said. */
 struct record_names asked_names_at(struct broker *, const struct addr *);
+
+/* ---- payload.c ---- */
+
+bool		 payload_open(struct broker *);	/* false: it cannot start */
+/* A DATA, WINDOW, EOF or RESET from either side. */
+void		 payload_frame(struct chan *, const struct frame *, int fd);
+/* The run is over: the dialler may end what it only had yet to deliver. */
+void		 payload_end(struct broker *);
 
 /* ---- alias.c ---- */
 

@@ -97,11 +97,24 @@ encdns_judge(const struct judge *j, const struct msg_open *o, struct rules_words
 	return false;
 }
 
+struct rules_flow
+judge_as(const struct msg_open *o, const char *const *names, size_t n)
+{
+	return (struct rules_flow){ .dst = o->dst, .proto = proto_of(o), .names = names,
+	    .n_names = n };
+}
+
+const struct rules *
+judge_rules(const struct judge *j)
+{
+	return j->has_rules ? &j->rules : NULL;
+}
+
 bool
 judge_flow(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_flow flow = judge_as(o, names, n);
 
 	return (j->has_rules ? rules_ask(j, &flow, rules_judge, out) : floor_judge(j, o, out)) &&
 	    encdns_judge(j, o, out);

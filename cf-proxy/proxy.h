@@ -38,6 +38,7 @@ struct proxy_conf {
 	int		 dns_fd;		/* of the dialler; -1: none */
 	int		 control_fd;		/* of the dialler; -1: none */
 	int		 rules_fd;		/* of both; -1: none */
+	int		 quotas_fd;		/* of the policy stage; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */
 	bool		 resolvers_only;
@@ -83,6 +84,10 @@ struct judge	*judge_new(int rules_fd, enum encdns_choice);
 bool		 judge_flow(const struct judge *, const struct msg_open *,
 		    const char *const *names, size_t n, struct rules_words *out);
 bool		 judge_dial(const struct judge *, const struct msg_open *, struct rules_words *out);
+/* The generation in force, NULL: there is the floor alone. */
+const struct rules *judge_rules(const struct judge *);
+/* A flow as rules see it. */
+struct rules_flow judge_as(const struct msg_open *, const char *const *names, size_t n);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 
@@ -101,8 +106,9 @@ void		 record_result(const struct msg_open *, const struct record_names *,
 /* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
 		    const char *name);
+/* by_policy: why the policy has ended it, NULL where it has not. */
 void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
-		    const struct msg_close *, uint64_t duration_ms);
+		    const struct msg_close *, const char *by_policy, uint64_t duration_ms);
 /*
  * The tree has run into a limit.  most: 0 where it is not known.  Told at the rate of limit.h,
  * whoever counts and however often; record_limits_end() tells the rest.

@@ -119,6 +119,13 @@ string_or_null(const char *text)
 	return text != NULL ? json_string(text) : json_null();
 }
 
+/* A total of the wire as JSON has integers: up to 2^63-1. */
+static json_t *
+total(uint64_t v)
+{
+	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
+}
+
 static json_t *
 violation_fields(const struct msg_open *o, const struct rules_words *w)
 {
@@ -135,6 +142,11 @@ violation_fields(const struct msg_open *o, const struct rules_words *w)
 	json_object_set_new(f, "matched_cidr", string_or_null(w->matched_cidr));
 	json_object_set_new(f, "matched_domain", string_or_null(w->matched_domain));
 	json_object_set_new(f, "reason", event_text(w->text, strlen(w->text)));
+	if (w->quota.rule != NULL) {
+		json_object_set_new(f, "rule", event_text(w->quota.rule, strlen(w->quota.rule)));
+		json_object_set_new(f, "quota", json_string(w->quota.limit));
+		json_object_set_new(f, "used", total(w->quota.used));
+	}
 	if (w->file != NULL) {
 		json_object_set_new(f, "rule_file", event_text(w->file, strlen(w->file)));
 		json_object_set_new(f, "rule_line", json_integer(w->line));
@@ -168,24 +180,18 @@ reason_name(enum close_reason reason)
 	return name[reason];		/* msg_close_get() let no other pass */
 }
 
-/* A total of the wire as JSON has integers: up to 2^63-1. */
-static json_t *
-total(uint64_t v)
-{
-	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
-}
-
 void
 record_end(uint64_t flow, const struct msg_open *o, const struct record_names *names,
-    const struct msg_close *m, uint64_t duration_ms)
+    const struct msg_close *m, const char *by_policy, uint64_t duration_ms)
 {
+	const char *reason = by_policy != NULL ? by_policy : reason_name(m->reason);
 	char text[TEXT_LEN], buf[WHERE_LEN];
 	json_t *f;
 
 	if (!event_wanted())
 		return;
 	snprintf(text, sizeof(text), "%s %s: closed (%s), %llu bytes up, %llu down",
-	    proxy_proto_name(o->proto), where_str(o, names, buf), reason_name(m->reason),
+	    proxy_proto_name(o->proto), where_str(o, names, buf), reason,
 	    (unsigned long long)m->up_bytes, (unsigned long long)m->down_bytes);
 	f = fields_of(o, names);
 	json_object_set_new(f, "flow", total(flow));
@@ -195,7 +201,7 @@ record_end(uint64_t flow, const struct msg_open *o, const struct record_names *n
 	json_object_set_new(f, "packets_up", total(m->up_packets));
 	json_object_set_new(f, "packets_down", total(m->down_packets));
 	json_object_set_new(f, "duration_ms", total(duration_ms));
-	json_object_set_new(f, "close_reason", json_string(reason_name(m->reason)));
+	json_object_set_new(f, "close_reason", json_string(reason));
 	event_emit("flow_end", f, text);
 }
 

@@ -235,6 +235,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_fd(policy, "--dial-fd", dial[0]);
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
+	arg_fd_copy(policy, "--quotas-fd", conf->quotas_fd);
 	arg_encdns(policy, conf);
 
 	dns->in = dns->out = names[1];
