@@ -49,6 +49,7 @@
 #define BACKLOG_HIGH	32768		/* then its writer waits: some 900 OPENED */
 #define BACKLOG_LOW	8192
 #define DRAIN_MS	5000
+#define SETTLE_END_MS	1000		/* for what was cut; a run ends in less than three times that */
 #define HOSTS_MAX	(4 << 20)	/* bytes */
 #define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
 
@@ -304,6 +305,22 @@ on_drain_timeout(uv_timer_t *t)
 }
 
 /* What was queued for the dialler still goes out: it may be payload. */
+void
+broker_finish(struct broker *b)
+{
+	payload_end(b);
+	if (chan_flush(b->dialler) != 1)
+		uv_stop(&b->loop);
+	else
+		uv_timer_start(&b->drain, on_drain_timeout, DRAIN_MS, 0);
+}
+
+static void
+on_settle_timeout(uv_timer_t *t)
+{
+	broker_finish(t->data);
+}
+
 static void
 on_client_end(struct chan *c, const char *why)
 {
@@ -314,12 +331,13 @@ on_client_end(struct chan *c, const char *why)
 		b->status = 1;
 	}
 	asked_end_all(b);
-	payload_end(b);
 	b->ending = true;
-	if (why != NULL || chan_flush(b->dialler) != 1)
+	if (why != NULL)
 		uv_stop(&b->loop);
+	else if (payload_settles(b))
+		uv_timer_start(&b->drain, on_settle_timeout, SETTLE_END_MS, 0);
 	else
-		uv_timer_start(&b->drain, on_drain_timeout, DRAIN_MS, 0);
+		broker_finish(b);
 }
 
 static void
@@ -364,7 +382,7 @@ on_dialler_flush(struct chan *c)
 {
 	struct broker *b = chan_arg(c);
 
-	if (b->ending && chan_backlog(c) == 0)
+	if (b->ending && chan_backlog(c) == 0 && !payload_settles(b))
 		uv_stop(&b->loop);
 	b->client_paused = throttle(b->client_uv, c, b->client_paused);
 }

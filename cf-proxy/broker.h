@@ -78,6 +78,8 @@ struct broker {
  * *why says which quota is used up.
  */
 bool		 broker_dial(struct broker *, struct asked *, struct rules_words *why);
+/* cf-netstack has gone, and nothing is waited for any more. */
+void		 broker_finish(struct broker *);
 
 /* ---- asked.c ---- */
 
@@ -104,6 +106,8 @@ struct record_names asked_names_at(struct broker *, const struct addr *);
 bool		 payload_open(struct broker *);	/* false: it cannot start */
 /* A DATA, WINDOW, EOF or RESET from either side. */
 void		 payload_frame(struct chan *, const struct frame *, int fd);
+/* Has the dialler flows that were cut, and are not at their end? */
+bool		 payload_settles(const struct broker *);
 /* The run is over: the dialler may end what it only had yet to deliver. */
 void		 payload_end(struct broker *);
 

@@ -8,8 +8,8 @@
  *   up      cf-netstack            here                   dialler
  *             DATA --------------> the rest of the limit -> DATA
  *                  <- RESET 13                              EOF ->   all is still delivered
- *             CLOSE ------------>                        <- EOF      (or after SETTLE_MS)
- *                                                           CLOSE ->
+ *             CLOSE ------------>                        <- EOF      (or after SETTLE_MS; at the
+ *                                                           CLOSE ->   end of the run 1 s)
  *   down           <- DATA         the rest of the limit <- DATA
  *                  <- RESET 13                              CLOSE -> reset: nothing more is wanted
  *             CLOSE ------------>
@@ -81,7 +81,7 @@ on_look(uv_timer_t *t)
 
 	while ((sf = TAILQ_FIRST(&b->settling->flows)) != NULL && sf->until <= uv_now(&b->loop))
 		settle_end(b, sf);
-	if (TAILQ_EMPTY(&b->settling->flows))
+	if (!payload_settles(b))
 		uv_timer_stop(t);
 }
 
@@ -109,8 +109,11 @@ settle_frame(struct broker *b, const struct frame *f)
 {
 	struct settling_flow *sf = idmap_get(&b->settling->by_id, f->flow);
 
-	if (sf != NULL && (f->type == MSG_EOF || f->type == MSG_RESET))
-		settle_end(b, sf);
+	if (sf == NULL || (f->type != MSG_EOF && f->type != MSG_RESET))
+		return;
+	settle_end(b, sf);
+	if (b->ending && !payload_settles(b))
+		broker_finish(b);
 }
 
 bool
@@ -127,6 +130,12 @@ payload_open(struct broker *b)
 	s->timer.data = b;
 	b->settling = s;
 	return true;
+}
+
+bool
+payload_settles(const struct broker *b)
+{
+	return !TAILQ_EMPTY(&b->settling->flows);
 }
 
 void

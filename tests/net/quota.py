@@ -3,6 +3,7 @@
 
 On the server:	serve LOG	ports below; each connection's end is a line of LOG
 Inside:		up HOST PORT BYTES [FLOWS]	send so much by each, say what became of it
+		up_and_go HOST PORT BYTES	the same, and exit as soon as it is cut
 		down HOST PORT [slow]		read to the end, say how much it was
 		there_and_back HOST PORT BYTES ...	send so much and read as much, one after the other
 		udp_up HOST PORT SIZE COUNT	datagrams until one fails
@@ -12,12 +13,14 @@ Inside:		up HOST PORT BYTES [FLOWS]	send so much by each, say what became of it
 SPDX-License-Identifier: MIT
 """
 import errno
+import os
 import socket
 import sys
 import threading
 import time
 
 SINK, SOURCE, SLOW, SHOUT, UDP, TOLD = 6101, 6102, 6103, 6104, 6105, 6106
+SLOW_ONES = (SLOW, SHOUT)	# ports that read so; SHOUT talks all the time as well
 LONG = 20			# seconds that nothing takes
 
 
@@ -32,9 +35,9 @@ def sink(s, log, port):
     n = 0
     end = "eof"
     try:
-        while data := s.recv(2048 if port == SLOW else 65536):
+        while data := s.recv(2048 if port in SLOW_ONES else 65536):
             n += len(data)
-            if port == SLOW:
+            if port in SLOW_ONES:
                 time.sleep(0.0005)
     except OSError as e:
         end = name_of(e)
@@ -62,7 +65,7 @@ def accept(port, log):
     s = socket.socket(socket.AF_INET6)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    if port == SLOW:
+    if port in SLOW_ONES:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.bind(("::", port))
     s.listen(64)
@@ -120,6 +123,21 @@ def send_some(s, n, said):
         said.append("eof")
     except OSError as e:
         said.append(name_of(e))
+
+
+def up_and_go(host, port, n):
+    """As up, but gone as soon as somebody else sees that it is cut."""
+    said = []
+    s = connected(host, port)
+    threading.Thread(target=send_some, args=(s, int(n), said), daemon=True).start()
+    while not said:
+        # The quota is used up for others as soon as it is for this one.
+        try:
+            connected(host, port).close()
+        except OSError:
+            said.append("cut")
+    print("gone", flush=True)
+    os._exit(0)
 
 
 def up(host, port, n, flows="1"):

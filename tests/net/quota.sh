@@ -51,6 +51,15 @@ for path in kernel tun; do
 	it up_is_exact $path $V4 $SHOUT
 done
 
+# What was counted arrives, though the run is over by then and the other end talks all the time.
+the_end_of_the_run_waits_for_it() {	# PATH
+	: >"$T/ends"
+	quota --tcp-path "$1" --quota "*:$SHOUT=600000B/up" -- up_and_go $V4 $SHOUT 2000000
+	until_true 15 eval "grep -q '^$SHOUT 600000 ' $T/ends" || failed "$(cat "$T/ends")"
+}
+it the_end_of_the_run_waits_for_it kernel
+it the_end_of_the_run_waits_for_it tun
+
 down_is_exact() {	# PATH HOST [slow]
 	quota --tcp-path "$1" --quota "*=1234567B/down" -- down "$2" $SOURCE "${@:3}"
 	same "the receiver's count" "$(cat out)" "1234567 ECONNRESET"

@@ -82,7 +82,7 @@ rules_with(const char *text)
 }
 
 static struct stage_test *
-stage_new(const char *text)
+stage_new(const char *text, bool far_passes_fds)
 {
 	struct stage_test *s = calloc(1, sizeof(*s));
 	char dial[16], log[16], rules[16];
@@ -108,7 +108,7 @@ stage_new(const char *text)
 	talk_hello(s->t, s->t->h.rfd, s->t->h.wfd, R_STACK, R_PROXY);
 	s->far = chan_new(pair[1], pair[1], R_DIAL, R_PROXY, s);
 	chan_handlers(s->far, far_handlers);
-	chan_hello(s->far, MSG_CAP_FD);
+	chan_hello(s->far, far_passes_fds ? MSG_CAP_FD : 0);
 	STAGE_WAIT(s, chan_peer(s->t->chan) != 0 && chan_peer(s->far) != 0);
 	return s;
 }
@@ -227,7 +227,7 @@ stage_end(struct stage_test *s)
 
 START_TEST(counted_flow_is_asked_for_without_descriptor)
 {
-	struct stage_test *s = stage_new("*/tcp=1MB");
+	struct stage_test *s = stage_new("*/tcp=1MB", true);
 
 	ask(s, 1, IPPROTO_TCP, OPEN_DF | OPEN_DIRECT);
 	ck_assert_uint_eq(s->came[0].first[3], OPEN_DF | OPEN_RELAY);	/* DIRECT is not the tree's */
@@ -239,7 +239,7 @@ END_TEST
 
 START_TEST(up_passes_to_the_byte_and_the_dialler_delivers)
 {
-	struct stage_test *s = stage_new("*=1000B/up");
+	struct stage_test *s = stage_new("*=1000B/up", _i == 0);
 	json_t *e;
 
 	open_one(s, 1, IPPROTO_TCP);
@@ -281,7 +281,7 @@ END_TEST
 
 START_TEST(down_passes_to_the_byte_and_the_dialler_resets)
 {
-	struct stage_test *s = stage_new("*=1000B/down");
+	struct stage_test *s = stage_new("*=1000B/down", _i == 0);
 
 	open_one(s, 1, IPPROTO_TCP);
 	data(s->far, 1, 999);
@@ -299,7 +299,7 @@ END_TEST
 
 START_TEST(datagram_that_does_not_fit_does_not_pass)
 {
-	struct stage_test *s = stage_new("*=1000B");
+	struct stage_test *s = stage_new("*=1000B", _i == 0);
 
 	open_one(s, 1, IPPROTO_UDP);
 	data(s->t->chan, 1, 900);
@@ -316,7 +316,7 @@ END_TEST
 /* What a client goes on sending of a flow that was cut reaches nobody. */
 START_TEST(cut_is_cut_whatever_the_client_does)
 {
-	struct stage_test *s = stage_new("*=10B/up");
+	struct stage_test *s = stage_new("*=10B/up", true);
 	uint8_t more[4] = { 0, 0, 1 };
 	size_t n;
 
@@ -339,7 +339,7 @@ END_TEST
 
 START_TEST(dialler_must_not_give_a_descriptor_for_it)
 {
-	struct stage_test *s = stage_new("*=10B/up");
+	struct stage_test *s = stage_new("*=10B/up", true);
 	uint8_t body[MSG_OPENED_LEN] = { 4 };
 	int status;
 
@@ -364,9 +364,10 @@ main(void)
 	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, counted_flow_is_asked_for_without_descriptor);
-	tcase_add_test(tc, up_passes_to_the_byte_and_the_dialler_delivers);
-	tcase_add_test(tc, down_passes_to_the_byte_and_the_dialler_resets);
-	tcase_add_test(tc, datagram_that_does_not_fit_does_not_pass);
+	/* Second: a dialler at the end of a pipe. */
+	tcase_add_loop_test(tc, up_passes_to_the_byte_and_the_dialler_delivers, 0, 2);
+	tcase_add_loop_test(tc, down_passes_to_the_byte_and_the_dialler_resets, 0, 2);
+	tcase_add_loop_test(tc, datagram_that_does_not_fit_does_not_pass, 0, 2);
 	tcase_add_test(tc, cut_is_cut_whatever_the_client_does);
 	tcase_add_test(tc, dialler_must_not_give_a_descriptor_for_it);
 	suite_add_tcase(suite, tc);
