@@ -39,7 +39,7 @@ struct settling_flow {
 struct settling {
 	uv_timer_t	 timer;
 	struct idmap	 by_id;
-	TAILQ_HEAD(, settling_flow) flows;	/* the one that is due first, first */
+	TAILQ_HEAD(settling_list, settling_flow) flows;	/* the one that is due first, first */
 };
 
 static void

@@ -146,7 +146,7 @@ quotas_limit_str(enum quota_kind kind, uint64_t limit, char buf[QUOTAS_LIMIT_LEN
 	    [QUOTA_BYTES] = "", [QUOTA_CONN] = "conn", [QUOTA_DEST] = "dest" };
 	size_t i = 0;
 
-	if (kind >= QUOTA_CONN) {
+	if (kind == QUOTA_CONN || kind == QUOTA_DEST) {
 		snprintf(buf, QUOTAS_LIMIT_LEN, "%llu%s", (unsigned long long)limit, behind[kind]);
 		return buf;
 	}
