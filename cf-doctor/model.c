@@ -2,7 +2,7 @@
  * model.c - the summary as one JSON object; see summary.h.
  *
  * Keys and their order are those of childflow's `--summary-format json`.  Ours stand
- * after them: reason, duration_ms, flows, bytes, limits_reached, unreadable_lines,
+ * after them: reason, duration_ms, flows, bytes, limits_reached, quotas, unreadable_lines,
  * beyond_limits, warnings.  A list that is longer than its bound is cut, and beyond_limits says how
  * many events went uncounted in which.
  *
@@ -235,6 +235,7 @@ limits_json(const struct tally *t)
 	limit_add(o, "targets", &t->target_keys);
 	limit_add(o, "addresses", &t->ip_keys);
 	limit_add(o, "limits_reached", &t->limit_keys);
+	limit_add(o, "quotas", &t->quota_keys);
 	for (int i = 0; i < LIST_COUNT; i++)
 		limit_add(o, list_names[i], &t->list_keys[i]);
 	return o;
@@ -249,6 +250,18 @@ reached_json(const struct tally *t)
 		json_object_set_new(o, t->limit_keys.text[i], json_integer(
 		    t->limit[i] > INT64_MAX ? INT64_MAX : (json_int_t)t->limit[i]));
 	return o;
+}
+
+static json_t *
+quotas_json(const struct tally *t)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < t->quota_keys.n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "quota",
+		    t->quota_keys.text[i], "used", (json_int_t)t->quota[i].used,
+		    "max", (json_int_t)t->quota[i].max, "flows", (json_int_t)t->quota[i].flows));
+	return list;
 }
 
 static json_t *
@@ -406,6 +419,7 @@ model_new(const struct tally *t, const json_t *facts)
 	json_object_set_new(m, "bytes", json_pack("{s:I, s:I}", "up", (json_int_t)t->up_bytes,
 	    "down", (json_int_t)t->down_bytes));
 	json_object_set_new(m, "limits_reached", reached_json(t));
+	json_object_set_new(m, "quotas", quotas_json(t));
 	json_object_set_new(m, "unreadable_lines", json_pack("{s:I, s:I}",
 	    "malformed", (json_int_t)t->malformed, "too_long", (json_int_t)t->too_long));
 	json_object_set_new(m, "beyond_limits", limits_json(t));

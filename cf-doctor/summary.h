@@ -47,12 +47,14 @@ int	keys_add(struct keys *, const char *text);
 #define IPS_MAX		2048		/* and addresses that are kept apart */
 #define LIST_MAX	128		/* different reasons, errors, domains, ... */
 #define LIMITS_MAX	16		/* different limits that were reached */
+#define QUOTAS_TOLD	64		/* limits of quotas */
 #define NAME_IPS	16		/* addresses kept for a name */
 #define IP_DOMAINS	4		/* matched domains kept for an address */
 
 enum event_kind {
 	EV_DNS_QUERY, EV_DNS_ANSWER, EV_CONNECT_ATTEMPT, EV_CONNECT_RESULT,
-	EV_POLICY_VIOLATION, EV_FLOW_END, EV_RUNTIME_FAILURE, EV_UNKNOWN, EV_LIMIT_REACHED, EV_COUNT
+	EV_POLICY_VIOLATION, EV_FLOW_END, EV_RUNTIME_FAILURE, EV_UNKNOWN, EV_LIMIT_REACHED,
+	EV_QUOTA, EV_COUNT
 };
 enum list_kind {
 	LIST_VIOLATIONS, LIST_CONTROLS, LIST_DOMAINS, LIST_ERRORS, LIST_FAILURES,
@@ -76,6 +78,11 @@ struct ip {
 	uint8_t		ndomains;
 };
 
+/* What was used of a limit; its key is "TARGET=LIMIT". */
+struct quota {
+	uint64_t	used, max, flows;
+};
+
 struct tally {
 	char		line[EVENT_LINE_MAX];	/* the one that is not all here yet */
 	size_t		len;
@@ -84,12 +91,13 @@ struct tally {
 	uint64_t	events[EV_COUNT], total;
 	uint64_t	malformed, too_long;	/* lines that are no event */
 	uint64_t	flows[FLOW_COUNT], up_bytes, down_bytes;
-	struct keys	name_keys, target_keys, ip_keys, limit_keys, list_keys[LIST_COUNT];
+	struct keys	name_keys, target_keys, ip_keys, limit_keys, quota_keys, list_keys[LIST_COUNT];
 	struct name	name[NAMES_MAX];
 	struct target	target[TARGETS_MAX];
 	struct ip	ip[IPS_MAX];
 	uint64_t	list[LIST_COUNT][LIST_MAX];
 	uint64_t	limit[LIMITS_MAX];	/* how often */
+	struct quota	quota[QUOTAS_TOLD];
 };
 
 extern const char *const	event_names[EV_COUNT];

@@ -17,7 +17,7 @@
 
 const char *const event_names[EV_COUNT] = {
 	"dns_query", "dns_answer", "connect_attempt", "connect_result", "policy_violation",
-	"flow_end", "runtime_failure", "unknown_event", "limit_reached"
+	"flow_end", "runtime_failure", "unknown_event", "limit_reached", "quota"
 };
 const char *const list_names[LIST_COUNT] = {
 	"policy_violations", "policy_controls", "policy_matched_domains", "connect_errors",
@@ -34,7 +34,8 @@ tally_new(void)
 	if (t == NULL)
 		return NULL;
 	ok = keys_init(&t->name_keys, NAMES_MAX) && keys_init(&t->target_keys, TARGETS_MAX) &&
-	    keys_init(&t->ip_keys, IPS_MAX) && keys_init(&t->limit_keys, LIMITS_MAX);
+	    keys_init(&t->ip_keys, IPS_MAX) && keys_init(&t->limit_keys, LIMITS_MAX) &&
+	    keys_init(&t->quota_keys, QUOTAS_TOLD);
 	for (int i = 0; ok && i < LIST_COUNT; i++)
 		ok = keys_init(&t->list_keys[i], LIST_MAX);
 	if (ok)
@@ -52,6 +53,7 @@ tally_free(struct tally *t)
 	keys_done(&t->target_keys);
 	keys_done(&t->ip_keys);
 	keys_done(&t->limit_keys);
+	keys_done(&t->quota_keys);
 	for (int i = 0; i < LIST_COUNT; i++)
 		keys_done(&t->list_keys[i]);
 	free(t);
@@ -323,9 +325,26 @@ on_limit_reached(struct tally *t, const json_t *event)
 		add_amount(&t->limit[at], amount(event, "times"));
 }
 
+/* Said once for each limit, at the end; where it is said again the last counts. */
+static void
+on_quota(struct tally *t, const json_t *event)
+{
+	char target[KEY_MAX + 1], limit[KEY_MAX + 1], key[2 * KEY_MAX + 2];
+	int at;
+
+	if (field(event, "target", target) == NULL || field(event, "limit", limit) == NULL)
+		return;
+	snprintf(key, sizeof(key), "%s=%s", target, limit);
+	cut(key, KEY_MAX);
+	if ((at = keys_add(&t->quota_keys, key)) >= 0)
+		t->quota[at] = (struct quota){ .used = amount(event, "used"),
+		    .max = amount(event, "max"), .flows = amount(event, "flows") };
+}
+
 static void (*const on_event[EV_COUNT])(struct tally *, const json_t *) = {
 	on_dns_query, on_dns_answer, on_connect_attempt, on_connect_result,
-	on_policy_violation, on_flow_end, on_runtime_failure, NULL, on_limit_reached
+	on_policy_violation, on_flow_end, on_runtime_failure, NULL, on_limit_reached,
+	on_quota
 };
 
 /* ---- lines ---- */

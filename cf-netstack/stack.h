@@ -27,6 +27,7 @@
 #ifndef CF_STACK_H
 #define CF_STACK_H
 
+#include <errno.h>
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -249,6 +250,15 @@ static inline int
 host_fd(const struct flow *f)
 {
 	return f->host_mode == HOST_FD ? f->fd : -1;
+}
+/*
+ * The policy has ended it (RESET with EACCES): what it gave before that is still the child's, who
+ * is to have it all before the reset.
+ */
+static inline bool
+host_was_cut(const struct flow *f)
+{
+	return f->host_mode == HOST_FRAMES && f->queue->err == EACCES;
 }
 /* The pending error of the socket (SO_ERROR, which clears it); 0 for none. */
 int	host_error(struct flow *);

@@ -65,8 +65,6 @@ alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
 {
 	struct alias *a = fl->alias;
 	struct record_names names = asked_names(fl);
-	uint8_t body[MSG_OPEN_LEN];
-	struct wr w = wr_over(body, sizeof(body));
 	uint16_t port = fl->open.dst.port;
 
 	while (a->next < a->n) {
@@ -74,11 +72,9 @@ alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
 		fl->open.dst.port = port;
 		if (!asked_may_leave(b, &fl->open, &names, why))
 			continue;
+		if (!broker_dial(b, fl, why))
+			continue;
 		a->tried++;
-		record_attempt(&fl->open, &names);
-		broker_late_send(b);
-		msg_open_put(&w, &fl->open);
-		chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
 		return true;
 	}
 	return false;

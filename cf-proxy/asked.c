@@ -173,6 +173,7 @@ asked_free(struct broker *b, struct asked *fl)
 	names_let_go(b, fl->names, fl->n_names);
 	alias_free(fl->alias);
 	first_free(b, fl);
+	quota_release(fl->quota);
 	free(fl);
 }
 
@@ -181,11 +182,16 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 {
 	static const char given_up[] = "given up before it was open";
 	struct record_names names = asked_names(fl);
+	struct msg_close counted = *m;
 
 	if (fl->alias != NULL && !alias_was_tried(fl->alias))
 		record_attempt(&fl->open, &names);
+	if (fl->opened && quota_counts(fl->quota)) {
+		counted.up_bytes = quota_passed(fl->quota, true);
+		counted.down_bytes = quota_passed(fl->quota, false);
+	}
 	if (fl->opened || fl->first != NULL)
-		record_end(fl->id, &fl->open, &names, m, fl->over, uv_now(&b->loop) - fl->since);
+		record_end(fl->id, &fl->open, &names, &counted, fl->over, uv_now(&b->loop) - fl->since);
 	else
 		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	asked_free(b, fl);
@@ -199,6 +205,8 @@ asked_end_all(struct broker *b)
 
 	while ((fl = TAILQ_FIRST(&b->flows)) != NULL)
 		asked_end(b, fl, &m);
+	if (b->quotas != NULL)
+		quotas_record(b->quotas);
 	record_limits_end();
 	denial_end();
 }

@@ -15,9 +15,8 @@
  *     CLOSE ---------> flow_end                CLOSE ---->
  *     LIMIT ---------> limit_reached
  *
- * An event is written before the frame that makes its effect visible goes on.  Where
- * descriptors cannot be passed, DATA, WINDOW, EOF and RESET of open flows go through
- * unread and unchanged; the two ends keep the credit.
+ * An event is written before the frame that makes its effect visible goes on.  Payload comes
+ * through here only where descriptors cannot be passed, or where a quota counts it (payload.c).
  *
  * What must stay true: no socket is made here, and none kept but for a first flight (first.c) or as
  * a copy (reload.c); a descriptor goes on to its flow or is closed.  If the dialler goes first the
@@ -54,6 +53,7 @@
 #define BACKLOG_HIGH	32768		/* then its writer waits: some 900 OPENED */
 #define BACKLOG_LOW	8192
 #define DRAIN_MS	5000
+#define SETTLE_END_MS	1000		/* for what was cut; a run ends in less than three times that */
 #define HOSTS_MAX	(4 << 20)	/* bytes */
 #define SPARE_FDS	(CHAN_FDS_A_READ + 24)	/* come for flows that were given up; what is open here */
 
@@ -69,8 +69,9 @@ pass_on(struct chan *to, const struct frame *f, int fd)
 
 /* ---- what cf-netstack may ask ---- */
 
-void
-broker_late_send(struct broker *b)
+/* Before an OPEN goes to the dialler: the CLOSEs that waited for it. */
+static void
+late_send(struct broker *b)
 {
 	for (size_t i = 0; i < b->n_late; i++)
 		chan_send(b->dialler, MSG_CLOSE, b->late[i].flow, b->late[i].body, MSG_CLOSE_LEN,
@@ -78,17 +79,32 @@ broker_late_send(struct broker *b)
 	b->n_late = 0;
 }
 
-/* To an address that stands for the host's loopback. */
-static void
-host_open(struct broker *b, uint64_t id, const struct msg_open *o)
+/* With a descriptor nobody could count what it carries, so a flow that is counted has none. */
+bool
+broker_dial(struct broker *b, struct asked *fl, struct rules_words *why)
 {
-	struct msg_open out = *o;
+	struct record_names names = asked_names(fl);
+	struct rules_flow flow = judge_as(&fl->open, names.name, names.n);
 	uint8_t body[MSG_OPEN_LEN];
 	struct wr w = wr_over(body, sizeof(body));
+	struct msg_open out;
 
-	out.dst = hostports_outside(&o->dst);
+	if (!quota_take(b->quotas, &fl->quota, &flow, why)) {
+		if (!judge_permits(b->judge, why))
+			return false;
+		record_permitted(&fl->open, why, names.n > 0 ? names.name[0] : NULL);
+	}
+	if (quota_counts(fl->quota))
+		fl->open.flags |= OPEN_RELAY;
+	fl->relayed = !b->passes_fds || (fl->open.flags & OPEN_RELAY) != 0;
+	record_attempt(&fl->open, &names);
+	late_send(b);
+	out = fl->open;
+	if (hostports_is_inside(&out.dst))	/* it stands for the host's loopback */
+		out.dst = hostports_outside(&out.dst);
 	msg_open_put(&w, &out);
-	chan_send(b->dialler, MSG_OPEN, id, body, sizeof(body), NULL, 0, -1);
+	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
+	return true;
 }
 
 static void
@@ -98,6 +114,7 @@ on_open(struct chan *c, const struct frame *f, int fd)
 	struct record_names names;
 	struct rules_words why;
 	struct msg_open o;
+	struct asked *fl;
 
 	(void)fd;
 	if (!proxy_open_get(f, &o)) {
@@ -109,6 +126,7 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	b->last_id = f->flow;
+	o.flags &= OPEN_DF | OPEN_RELAY;
 	if (b->synthetic && synthetic_is(&o.dst)) {
 		alias_open(b, f->flow, &o);
 		return;
@@ -118,14 +136,10 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		asked_deny(b, f->flow, &o, &names, &why);
 		return;
 	}
-	if (asked_admit(b, f->flow, &o) == NULL)
+	if ((fl = asked_admit(b, f->flow, &o)) == NULL || broker_dial(b, fl, &why))
 		return;
-	record_attempt(&o, &names);
-	broker_late_send(b);
-	if (hostports_is_inside(&o.dst))
-		host_open(b, f->flow, &o);
-	else
-		pass_on(b->dialler, f, -1);
+	asked_deny(b, f->flow, &o, &names, &why);
+	asked_free(b, fl);
 }
 
 static void
@@ -135,7 +149,7 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_close m;
 	struct asked *fl;
-	bool can_wait;
+	bool can_wait, is_told;
 
 	(void)fd;
 	if (!msg_close_get(&r, &m)) {
@@ -144,14 +158,17 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	}
 	if ((fl = idmap_get(&b->by_id, f->flow)) == NULL)
 		return;				/* it crossed with REFUSED */
-	can_wait = fl->opened && b->passes_fds;		/* also where it was ended: reload.c */
+	can_wait = fl->opened && !fl->relayed;		/* also where it was ended: reload.c */
+	is_told = fl->cut;
 	asked_end(b, fl, &m);
+	if (is_told)
+		return;
 	if (!can_wait) {
 		pass_on(b->dialler, f, -1);
 		return;
 	}
 	if (b->n_late == LATE_MAX)
-		broker_late_send(b);
+		late_send(b);
 	b->late[b->n_late].flow = f->flow;
 	memcpy(b->late[b->n_late++].body, f->body, MSG_CLOSE_LEN);
 }
@@ -180,7 +197,7 @@ on_counts(struct chan *c, const struct frame *f, int fd)
 	struct msg_counts m;
 
 	(void)fd;
-	if (!msg_counts_get(&r, &m) || (fl != NULL && !fl->opened)) {
+	if (!msg_counts_get(&r, &m) || (fl != NULL && !fl->opened && fl->first == NULL)) {
 		chan_fail(c, "bad COUNTS");
 		return;
 	}
@@ -197,19 +214,6 @@ on_first(struct chan *c, const struct frame *f, int fd)
 	first_hear(chan_arg(c), f);
 }
 
-/* DATA, WINDOW, EOF and RESET, either way. */
-static void
-on_payload(struct chan *c, const struct frame *f, int fd)
-{
-	struct broker *b = chan_arg(c);
-	struct asked *fl = idmap_get(&b->by_id, f->flow);
-
-	(void)fd;
-	if (fl != NULL && fl->opened && fl->over == NULL &&
-	    (fl->first == NULL || first_passes(b, fl, f, c == b->client)))
-		pass_on(c == b->client ? b->dialler : b->client, f, -1);
-}
-
 /* ---- what the dialler may say ---- */
 
 static void
@@ -224,7 +228,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 
 	if (!msg_opened_get(&r, &m))
 		why = "bad OPENED";
-	else if ((fd != -1) != b->passes_fds)
+	else if (fl != NULL ? (fd == -1) != fl->relayed : fd != -1 && !b->passes_fds)
 		why = fd == -1 ? "OPENED without its descriptor" : "unexpected descriptor";
 	else if (fl != NULL && fl->opened)
 		why = "OPENED a second time";
@@ -236,6 +240,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	fl->opened = true;
+	quota_opened(fl->quota);
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
@@ -301,21 +306,14 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 }
 
 #define PAYLOAD								\
-	{ MSG_DATA, on_payload }, { MSG_WINDOW, on_payload },		\
-	{ MSG_EOF, on_payload }, { MSG_RESET, on_payload }
+	{ MSG_DATA, payload_frame }, { MSG_WINDOW, payload_frame },	\
+	{ MSG_EOF, payload_frame }, { MSG_RESET, payload_frame }
 
 static const struct chan_handler client_handlers[] = {
-	{ MSG_OPEN, on_open }, { MSG_FIRST, on_first }, { MSG_CLOSE, on_close },
-	{ MSG_LIMIT, on_limit }, { MSG_COUNTS, on_counts }, { 0 }
-};
-static const struct chan_handler client_handlers_data[] = {
 	{ MSG_OPEN, on_open }, { MSG_FIRST, on_first }, { MSG_CLOSE, on_close },
 	{ MSG_LIMIT, on_limit }, { MSG_COUNTS, on_counts }, PAYLOAD, { 0 }
 };
 static const struct chan_handler dialler_handlers[] = {
-	{ MSG_OPENED, on_opened }, { MSG_REFUSED, on_refused }, { 0 }
-};
-static const struct chan_handler dialler_handlers_data[] = {
 	{ MSG_OPENED, on_opened }, { MSG_REFUSED, on_refused }, PAYLOAD, { 0 }
 };
 
@@ -329,8 +327,8 @@ on_dialler_hello(struct chan *c)
 	if (chan_peer(b->client) == 0)
 		return;			/* on_client_hello comes back */
 	b->passes_fds = (chan_caps(b->dialler) & MSG_CAP_FD) != 0;
-	chan_handlers(b->client, b->passes_fds ? client_handlers : client_handlers_data);
-	chan_handlers(b->dialler, b->passes_fds ? dialler_handlers : dialler_handlers_data);
+	chan_handlers(b->client, client_handlers);
+	chan_handlers(b->dialler, dialler_handlers);
 	chan_hello(b->client, chan_caps(b->dialler) & MSG_CAP_FD);
 }
 
@@ -355,6 +353,22 @@ on_drain_timeout(uv_timer_t *t)
 }
 
 /* What was queued for the dialler still goes out: it may be payload. */
+void
+broker_finish(struct broker *b)
+{
+	payload_end(b);
+	if (chan_flush(b->dialler) != 1)
+		uv_stop(&b->loop);
+	else
+		uv_timer_start(&b->drain, on_drain_timeout, DRAIN_MS, 0);
+}
+
+static void
+on_settle_timeout(uv_timer_t *t)
+{
+	broker_finish(t->data);
+}
+
 static void
 on_client_end(struct chan *c, const char *why)
 {
@@ -366,10 +380,12 @@ on_client_end(struct chan *c, const char *why)
 	}
 	asked_end_all(b);
 	b->ending = true;
-	if (why != NULL || chan_flush(b->dialler) != 1)
+	if (why != NULL)
 		uv_stop(&b->loop);
+	else if (payload_settles(b))
+		uv_timer_start(&b->drain, on_settle_timeout, SETTLE_END_MS, 0);
 	else
-		uv_timer_start(&b->drain, on_drain_timeout, DRAIN_MS, 0);
+		broker_finish(b);
 }
 
 static void
@@ -414,7 +430,7 @@ on_dialler_flush(struct chan *c)
 {
 	struct broker *b = chan_arg(c);
 
-	if (b->ending && chan_backlog(c) == 0)
+	if (b->ending && chan_backlog(c) == 0 && !payload_settles(b))
 		uv_stop(&b->loop);
 	b->client_paused = throttle(b->client_uv, c, b->client_paused);
 }
@@ -473,6 +489,21 @@ names_open(struct broker *b, const struct proxy_conf *conf)
 	b->synthetic = conf->synthetic;
 }
 
+/* Where there is no quota nothing is looked up. */
+static void
+quotas_open(struct broker *b, const struct proxy_conf *conf)
+{
+	const struct rules *rules = judge_rules(b->judge);
+
+	if (conf->quotas_fd == -1 && (rules == NULL || quotas_count(rules) == 0))
+		return;
+	if ((b->quotas = quotas_new(conf->quotas_fd)) == NULL)
+		fatalx("cannot count by the quotas (is descriptor %d what cf-spawn makes?)",
+		    conf->quotas_fd);
+	if (!quotas_set(b->quotas, rules))
+		fatalx("cannot count by the quotas: out of memory");
+}
+
 static void *
 broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 {
@@ -481,9 +512,10 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	event_init(conf->log_fd);
 	denial_init(conf->violations_fd);
 	b.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
+	quotas_open(&b, conf);
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
-	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id))
+	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id) || !payload_open(&b))
 		fatal("cannot start");
 	b.client = chan_new(rfd, wfd, R_PROXY, R_STACK, &b);
 	b.dialler = chan_new(conf->dial_fd, conf->dial_fd, R_PROXY, R_DIAL, &b);

@@ -1,7 +1,7 @@
 /*
  * broker.h - the policy stage's insides: broker.c (who may say what), asked.c (the flows, from
  * their OPEN to the end), alias.c (addresses that stand for a name), first.c (what a flow says
- * first), reload.c (new rules).
+ * first), payload.c (what passes in frames), reload.c (new rules).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +14,7 @@
 #include "chan_uv.h"
 #include "idmap.h"
 #include "namechan.h"
+#include "quota.h"
 #include "proxy.h"
 
 #define LATE_MAX	64
@@ -28,11 +29,14 @@ struct asked {
 	uint64_t	 id;
 	uint64_t	 since;		/* ms, when it was asked for */
 	bool		 opened;
+	bool		 relayed;	/* its payload comes in frames */
+	bool		 cut;		/* a quota has ended it, and the dialler knows */
 	const char	*over;		/* why we have ended it, its CLOSE is awaited; or NULL */
 	int		 kept_fd;	/* of its socket, see reload.c; -1: none */
 	struct msg_open	 open;		/* dst: the address that is tried */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
 	struct first	*first;		/* NULL: it owes no first flight */
+	struct quota_hold *quota;	/* NULL: none covers it */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -47,6 +51,8 @@ struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
 	struct judge	*judge;
+	struct quotas	*quotas;	/* NULL: there are none */
+	struct settling	*settling;	/* flows that only the dialler has yet (payload.c) */
 	struct names	*names;		/* NULL: nobody wants to know them */
 	struct reload	*reload;	/* NULL: no new rules will come */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
@@ -76,8 +82,13 @@ struct broker {
 
 /* ---- broker.c ---- */
 
-/* Before an OPEN goes to the dialler: the CLOSEs that waited for it. */
-void		 broker_late_send(struct broker *);
+/*
+ * The flow is allowed to go to fl->open.dst: record the attempt and ask the dialler.  False:
+ * *why says which quota is used up.
+ */
+bool		 broker_dial(struct broker *, struct asked *, struct rules_words *why);
+/* cf-netstack has gone, and nothing is waited for any more. */
+void		 broker_finish(struct broker *);
 
 /* ---- asked.c ---- */
 
@@ -118,6 +129,18 @@ void		 reload_let_go(struct broker *, struct asked *);
 void		 reload_end(struct broker *, struct asked *, const char *reason);
 
 extern const struct sandbox_row	reload_rows[];
+
+/* ---- payload.c ---- */
+
+bool		 payload_open(struct broker *);	/* false: it cannot start */
+/* A DATA, WINDOW, EOF or RESET from either side. */
+void		 payload_frame(struct chan *, const struct frame *, int fd);
+/* Count payload and pass it on as DATA; false: not all of it fitted, and the flow was cut. */
+bool		 payload_pass(struct broker *, struct asked *, bool up, const uint8_t *data, size_t len);
+/* Has the dialler flows that were cut, and are not at their end? */
+bool		 payload_settles(const struct broker *);
+/* The run is over: the dialler may end what it only had yet to deliver. */
+void		 payload_end(struct broker *);
 
 /* ---- alias.c ---- */
 

@@ -42,6 +42,7 @@ struct flow {
 	bool		 connecting;
 	bool		 leaving;	/* no longer in client->flows */
 	bool		 traces;	/* direct_traces() */
+	bool		 relayed;	/* the client has no descriptor of it, and will not */
 	uint8_t		 family;
 	uint32_t	 armed;		/* epoll events waited for; 0: not in the epoll set */
 	struct mapping	*mapping;	/* or NULL */

@@ -79,7 +79,6 @@ struct first {
 	struct asked	*fl;
 	enum judge_need	 need;
 	enum first_state state;
-	bool		 framed;	/* payload goes in DATA frames: there is no descriptor */
 	bool		 at_port;	/* by a rule that names the port */
 	bool		 told;		/* a FIRST waits for our answer */
 	bool		 spoken;	/* the server has said something, and may */
@@ -234,18 +233,25 @@ reset_send(struct chan *c, uint64_t id, uint32_t err)
 	chan_send(c, MSG_RESET, id, body, sizeof(body), NULL, 0, -1);
 }
 
-/* It is over, for the tree as by a reset of the other end. */
+/* It is over: what was kept for it goes. */
+static void
+stop(struct broker *b, struct first *first)
+{
+	unlist(b->firsts, first);
+	fd_drop(b->firsts, first);
+	bytes_drop(b->firsts, first);
+	first->state = ENDED;
+}
+
+/* The same, for the tree as by a reset of the other end. */
 static void
 end(struct broker *b, struct asked *fl, uint32_t err)
 {
 	struct first *first = fl->first;
 
-	if (first->framed && fl->opened)
+	if (fl->relayed && fl->opened)
 		reset_send(b->dialler, fl->id, err);
-	unlist(b->firsts, first);
-	fd_drop(b->firsts, first);
-	bytes_drop(b->firsts, first);
-	first->state = ENDED;
+	stop(b, first);
 	reset_send(b->client, fl->id, err);
 }
 
@@ -270,29 +276,27 @@ refuse(struct broker *b, struct asked *fl, const struct rules_words *why)
 
 /* The first flight is with the destination before cf-netstack has the socket.  false: it is not. */
 static bool
-stream_write(struct broker *b, const struct asked *fl, int fd, const uint8_t *data, size_t len)
+stream_write(struct broker *b, struct asked *fl, int fd, const uint8_t *data, size_t len)
 {
 	if (len == 0)
 		return true;
-	if (fl->first->framed) {
-		chan_send(b->dialler, MSG_DATA, fl->id, NULL, 0, data, len, -1);
-		return true;
-	}
+	if (fl->relayed)
+		return payload_pass(b, fl, true, data, len);
 	return send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
 }
 
 /* What the host does not take is lost, as on any wire. */
 static void
-datagram_write(struct broker *b, const struct asked *fl, int fd, const uint8_t *data, size_t len)
+datagram_write(struct broker *b, struct asked *fl, int fd, const uint8_t *data, size_t len)
 {
-	if (fl->first->framed)
-		chan_send(b->dialler, MSG_DATA, fl->id, NULL, 0, data, len, -1);
+	if (fl->relayed)
+		(void)payload_pass(b, fl, true, data, len);
 	else if (send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
 		(void)send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);	/* that was an older error */
 }
 
 static bool
-kept_write(struct broker *b, const struct asked *fl)
+kept_write(struct broker *b, struct asked *fl)
 {
 	const struct first *first = fl->first;
 	size_t at, len;
@@ -321,6 +325,10 @@ go(struct broker *b, struct asked *fl, const uint8_t *data, size_t len)
 		ok = stream_write(b, fl, first->fd, data, len);
 	else if (ok && data != NULL)
 		datagram_write(b, fl, first->fd, data, len);
+	if (fl->cut) {			/* by a quota, and all are told */
+		stop(b, first);
+		return;
+	}
 	if (!ok) {
 		end(b, fl, errno == EAGAIN || errno == 0 ? ECONNRESET : (uint32_t)errno);
 		return;
@@ -787,7 +795,6 @@ first_begin(struct broker *b, struct asked *fl, const struct msg_opened *m, int 
 	if ((first = malloc(sizeof(*first))) == NULL)
 		fatal("cannot judge a first flight");
 	*first = (struct first){ .fl = fl, .need = need, .at_port = at_port, .fd = fd,
-	    .framed = fd == -1,
 	    .since = uv_now(&b->loop) };
 	fl->first = first;
 	all->held += fd != -1;

@@ -149,11 +149,24 @@ host_judge(const struct judge *j, const struct msg_open *o, struct rules_words *
 	return false;
 }
 
+struct rules_flow
+judge_as(const struct msg_open *o, const char *const *names, size_t n)
+{
+	return (struct rules_flow){ .dst = o->dst, .proto = proto_of(o), .names = names,
+	    .n_names = n };
+}
+
+const struct rules *
+judge_rules(const struct judge *j)
+{
+	return j->has_rules ? &j->rules : NULL;
+}
+
 bool
 judge_flow(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_flow flow = judge_as(o, names, n);
 
 	if (j->host.n > 0 && hostports_is_inside(&o->dst))
 		return host_judge(j, o, out);

@@ -19,7 +19,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		9	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		10	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -45,6 +45,7 @@ CLI_SET(proxy_conf, names_fd, inherited_fd)
 CLI_SET(proxy_conf, hosts_fd, inherited_fd)
 CLI_SET(proxy_conf, violations_fd, inherited_fd)
 CLI_SET(proxy_conf, rules_fd, inherited_fd)
+CLI_SET(proxy_conf, quotas_fd, inherited_fd)
 CLI_SET(proxy_conf, control_fd, inherited_fd)
 CLI_SET(proxy_conf, dns_fd, inherited_fd)
 CLI_SET(proxy_conf, keep_flows, cli_true)
@@ -115,6 +116,8 @@ static const struct cli_option options[] = {
 	{ 0,   "violations-fd", "N", set_violations_fd,
 	  "policy stage: an eventfd that counts what was refused" },
 	{ 0,   "rules-fd", "N", set_rules_fd, "the rules: a sealed memfd that cf-spawn made" },
+	{ 0,   "quotas-fd", "N", set_quotas_fd,
+	  "policy stage: memory of cf-spawn, to count in what quotas limit" },
 	{ 0,   "block-encrypted-dns", NULL, set_block_encdns,
 	  "refuse encrypted DNS (with rules about names: always)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
@@ -151,9 +154,10 @@ misfit(const struct proxy_conf *conf)
 		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
 	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
-	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK))
-		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --synthetic, "
-		    "--keep-flows and --quic are for --policy";
+	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK ||
+	    conf->quotas_fd != -1))
+		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --quotas-fd, "
+		    "--synthetic, --keep-flows and --quic are for --policy";
 	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
 		return "--keep-flows needs --control-fd";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
@@ -168,7 +172,8 @@ static void
 fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
 	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd, conf->rules_fd,
-	    conf->violations_fd, conf->names_fd, conf->hosts_fd, conf->control_fd };
+	    conf->violations_fd, conf->names_fd, conf->hosts_fd, conf->control_fd,
+	    conf->quotas_fd };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -181,7 +186,7 @@ int
 main(int argc, char *argv[])
 {
 	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1,
-	    .control_fd = -1, .rules_fd = -1, .violations_fd = -1, .names_fd = -1,
+	    .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1, .names_fd = -1,
 	    .hosts_fd = -1 };
 	const struct stage *stage;
 	const char *why = NULL;

@@ -43,6 +43,7 @@ struct proxy_conf {
 	int		 control_fd;		/* of both; -1: none */
 	bool		 keep_flows;		/* of the policy stage: reload.c */
 	int		 rules_fd;		/* of both; -1: none */
+	int		 quotas_fd;		/* of the policy stage; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */
 	enum quic_choice quic;		/* of the policy stage */
@@ -114,6 +115,10 @@ void		 judge_explain(const struct judge *, const struct msg_open *,
  * judge_dial() goes by that itself.
  */
 bool		 judge_permits(const struct judge *, const struct rules_words *);
+/* The generation in force, NULL: there is the floor alone. */
+const struct rules *judge_rules(const struct judge *);
+/* A flow as rules see it. */
+struct rules_flow judge_as(const struct msg_open *, const char *const *names, size_t n);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 

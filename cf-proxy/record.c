@@ -119,6 +119,13 @@ string_or_null(const char *text)
 	return text != NULL ? json_string(text) : json_null();
 }
 
+/* A total of the wire as JSON has integers: up to 2^63-1. */
+static json_t *
+total(uint64_t v)
+{
+	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
+}
+
 static json_t *
 violation_fields(const struct msg_open *o, const struct rules_words *w)
 {
@@ -135,6 +142,11 @@ violation_fields(const struct msg_open *o, const struct rules_words *w)
 	json_object_set_new(f, "matched_cidr", string_or_null(w->matched_cidr));
 	json_object_set_new(f, "matched_domain", string_or_null(w->matched_domain));
 	json_object_set_new(f, "reason", event_text(w->text, strlen(w->text)));
+	if (w->quota.rule != NULL) {
+		json_object_set_new(f, "rule", event_text(w->quota.rule, strlen(w->quota.rule)));
+		json_object_set_new(f, "quota", json_string(w->quota.limit));
+		json_object_set_new(f, "used", total(w->quota.used));
+	}
 	if (w->file != NULL) {
 		json_object_set_new(f, "rule_file", event_text(w->file, strlen(w->file)));
 		json_object_set_new(f, "rule_line", json_integer(w->line));
@@ -195,13 +207,6 @@ reason_name(enum close_reason reason)
 	};
 
 	return name[reason];		/* msg_close_get() let no other pass */
-}
-
-/* A total of the wire as JSON has integers: up to 2^63-1. */
-static json_t *
-total(uint64_t v)
-{
-	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
 }
 
 void

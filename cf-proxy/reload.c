@@ -114,7 +114,7 @@ reload_end(struct broker *b, struct asked *fl, const char *reason)
 		first_cut(b, fl);
 		return;
 	}
-	if (!b->passes_fds)
+	if (fl->relayed)
 		reset_send(b->dialler, fl);
 	reset_send(b->client, fl);
 	(void)chan_flush(b->client);	/* first; a failure is seen at the end of the turn */
@@ -182,8 +182,14 @@ on_rules(struct chan *c, const struct frame *f, int fd)
 {
 	struct reload *rl = chan_arg(c);
 
-	if (proxy_rules_take(c, f, fd, rl->broker->judge) != 0)
-		judge_again(rl->broker);
+	struct broker *b = rl->broker;
+
+	if (proxy_rules_take(c, f, fd, b->judge) == 0)
+		return;
+	if (b->quotas != NULL && !quotas_set(b->quotas, judge_rules(b->judge)))
+		chan_fail(c, "more quotas than can be counted");
+	else
+		judge_again(b);
 }
 
 static const struct chan_handler handlers[] = {

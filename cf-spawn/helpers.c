@@ -255,6 +255,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(policy, "--keep-flows");
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
+	arg_fd_copy(policy, "--quotas-fd", conf->quotas_fd);
 	arg_encdns(policy, conf);
 	if (conf->quic != NULL) {
 		arg(policy, "--quic");

@@ -239,6 +239,7 @@ static const struct cli_option options[] = {
 	{ 0,   "add-host",	"NAME:ADDR",	set_add_host,
 	  "NAME has this address in the tree (repeatable; before --hosts-file)" },
 	RULEOPTS_ROWS,
+	RULEOPTS_QUOTA_ROW,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,

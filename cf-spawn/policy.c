@@ -27,7 +27,7 @@ policy_make(struct conf *conf)
 	void *flat;
 	size_t len;
 
-	conf->rules_fd = conf->violations_fd = -1;
+	conf->rules_fd = conf->violations_fd = conf->quotas_fd = -1;
 	if (conf->fail_on_leak &&
 	    (conf->violations_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1)
 		fatal("cannot make the counter of --fail-on-leak");
@@ -37,6 +37,8 @@ policy_make(struct conf *conf)
 		fatalx("%s", why);
 	if ((conf->rules_fd = rulesfd_make(flat, len)) == -1)
 		fatal("cannot hand the rules to the helpers");
+	quotas_know(flat, len);
+	conf->quotas_fd = quotas_fd_make();
 	free(flat);
 }
 
@@ -68,7 +70,7 @@ static const struct {
 static const enum rules_source order[] = {
 	RULES_ALLOW_CIDR, RULES_DENY_CIDR, RULES_ALLOW_DOMAIN_EXACT, RULES_ALLOW_DOMAIN,
 	RULES_DENY_DOMAIN_EXACT, RULES_DENY_DOMAIN, RULES_ALLOW, RULES_DENY, RULES_ALLOW_FILE,
-	RULES_DENY_FILE
+	RULES_DENY_FILE, RULES_QUOTA
 };
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 

@@ -9,6 +9,7 @@
 #ifndef CF_SPAWN_H
 #define CF_SPAWN_H
 
+#include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,7 @@ struct conf {
 	struct hostports host_ports;	/* --host-port */
 	const char	*deny_answer;	/* as cf-dns has it; NULL: its own default */
 	int		 violations_fd;	/* counts what was refused; -1: nobody asks */
+	int		 quotas_fd;	/* counters of quotas.c; -1: there are none */
 	char		**command;	/* argv of the command */
 	struct addr	 dns[RESOLVERS_MAX];	/* -d */
 	size_t		 ndns;
@@ -155,6 +157,15 @@ unsigned long long	policy_violations(const struct conf *);
 
 /* Are there any? */
 bool	reload_wanted(const struct conf *);
+
+/* ---- quotas.c: what was used of each ---- */
+
+/* A generation of the rules is in force: its quotas, and their rows. */
+void	quotas_know(const void *generation, size_t len);
+/* The counters, for cf-proxy; -1: no generation has had a quota. */
+int	quotas_fd_make(void);
+/* [{target, limit, max, used, flows}]. */
+json_t	*quotas_json(int fd);
 
 /* ---- names.c: what cf-proxy knows of names ---- */
 

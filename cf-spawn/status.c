@@ -94,6 +94,8 @@ status_exit(const struct conf *conf, int code, const char *reason, const char *d
 	if (conf->violations_fd != -1)
 		json_object_set_new(o, "violations",
 		    json_integer((json_int_t)policy_violations(conf)));
+	if (conf->quotas_fd != -1)
+		json_object_set_new(o, "quotas", quotas_json(conf->quotas_fd));
 	line_write(conf->status_fd, o);
 }
 

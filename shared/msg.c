@@ -150,7 +150,7 @@ msg_open_put(struct wr *w, const struct msg_open *m)
 	wr_u8(w, m->proto);
 	wr_u8(w, m->hop_limit);
 	wr_u8(w, m->tclass);
-	wr_u8(w, m->df);
+	wr_u8(w, m->flags);
 	msg_addr_put(w, &m->src);
 	msg_addr_put(w, &m->dst);
 }
@@ -158,18 +158,16 @@ msg_open_put(struct wr *w, const struct msg_open *m)
 bool
 msg_open_get(struct rd *r, struct msg_open *m)
 {
-	uint8_t df;
 	bool src, dst;
 
 	m->proto = rd_u8(r);
 	m->hop_limit = rd_u8(r);
 	m->tclass = rd_u8(r);
-	df = rd_u8(r);
-	m->df = df != 0;
+	m->flags = rd_u8(r);
 	src = msg_addr_get(r, &m->src);
 	dst = msg_addr_get(r, &m->dst);
-	return !r->bad && df <= 1 && src && dst && proto_known(m->proto) &&
-	    m->dst.family != 0 && m->src.family == m->dst.family;
+	return !r->bad && (m->flags & ~(OPEN_DF | OPEN_RELAY | OPEN_DIRECT)) == 0 && src && dst &&
+	    proto_known(m->proto) && m->dst.family != 0 && m->src.family == m->dst.family;
 }
 
 void

@@ -159,11 +159,14 @@ struct msg_proceed {
 };
 
 /* A flow that the tree wants.  For ICMP echo the port of src is the identifier. */
+#define OPEN_DF		1u	/* IPv4 don't fragment */
+#define OPEN_RELAY	2u	/* payload in DATA frames, though a descriptor could be passed */
+#define OPEN_DIRECT	4u	/* not by the upstream proxy */
 struct msg_open {
 	uint8_t		proto;		/* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6 */
 	uint8_t		hop_limit;	/* as the first packet had it; 0: the host's default */
 	uint8_t		tclass;		/* IPv4 TOS, IPv6 traffic class */
-	bool		df;		/* IPv4 don't fragment */
+	uint8_t		flags;		/* OPEN_ */
 	struct addr	src, dst;
 };
 

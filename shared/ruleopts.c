@@ -63,6 +63,7 @@ RULE(allow, RULES_ALLOW)
 RULE(deny, RULES_DENY)
 RULE(allow_file, RULES_ALLOW_FILE)
 RULE(deny_file, RULES_DENY_FILE)
+RULE(quota, RULES_QUOTA)
 #undef SWITCH
 #undef RULE
 
@@ -184,7 +185,8 @@ add(struct rulebook *book, const struct ruleopts_given *g, char why[RULEOPTS_WHY
 
 	if (g->source == RULES_ALLOW_FILE || g->source == RULES_DENY_FILE)
 		return add_file(book, g, why);
-	if (rulebook_add(book, g->source, g->text, &err))
+	if (g->source == RULES_QUOTA ? rulebook_add_quota(book, g->text, &err) :
+	    rulebook_add(book, g->source, g->text, &err))
 		return true;
 	snprintf(why, RULEOPTS_WHY, "%s (cf-policy(7) has the grammar)", err.text);
 	return false;

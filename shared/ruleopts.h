@@ -36,6 +36,11 @@ struct ruleopts {
 	size_t		 n, room;
 };
 
+/* For those who count what passes. */
+#define RULEOPTS_QUOTA_ROW								\
+	{ 0, "quota",		 "TARGET=LIMIT", ruleopts_quota,			\
+	  "at most 10MB/up, 1GB/down, 500MB, 20conn, 5dest (several: by commas)" }
+
 #define RULEOPTS_ROWS									\
 	{ 0, "offline",		 NULL,		ruleopts_offline,			\
 	  "refuse everything" },							\
@@ -83,6 +88,7 @@ bool	ruleopts_deny(void *, const char *, char *);
 bool	ruleopts_allow_file(void *, const char *, char *);
 bool	ruleopts_deny_file(void *, const char *, char *);
 bool	ruleopts_permissive(void *, const char *, char *);
+bool	ruleopts_quota(void *, const char *, char *);
 
 /* Is there anything to judge by?  If not, nothing needs to be compiled. */
 bool		 ruleopts_any(const struct ruleopts *);

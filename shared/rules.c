@@ -30,6 +30,7 @@ const struct rules_source_row rules_sources[RULES_SOURCES] = {
 	[RULES_DENY] = { "--deny", "deny_rule", false, RULETEXT_FULL },
 	[RULES_ALLOW_FILE] = { "--allow-file", "allow_rule", true, RULETEXT_FULL },
 	[RULES_DENY_FILE] = { "--deny-file", "deny_rule", false, RULETEXT_FULL },
+	[RULES_QUOTA] = { "--quota", "quota_bytes", false, RULETEXT_FULL },
 };
 
 #define SECTION(r, name, type)	((const type *)(const void *)((r)->base + (r)->head->name.off))
@@ -72,7 +73,9 @@ head_check(const struct rules_head *head, size_t len)
 	    !section_ok(head, &head->spans, sizeof(struct flat_span)) ||
 	    !section_ok(head, &head->rules, sizeof(struct flat_rule)) ||
 	    !section_ok(head, &head->names, sizeof(struct flat_name)) ||
-	    !section_ok(head, &head->strings, 1))
+	    !section_ok(head, &head->strings, 1) ||
+	    !section_ok(head, &head->quotas, sizeof(struct flat_quota)) ||
+	    !section_ok(head, &head->quota_ranges, sizeof(struct rule_range)))
 		return "a section lies outside of it";
 	if (flat_sum(head) != head->sum)
 		return "it is damaged";
@@ -154,7 +157,7 @@ rules_load(const void *buf, size_t len, struct rules *out)
 		return "its strings have no end";
 	if (h->nodes.n == 0 || h->root[0] >= h->nodes.n || h->root[1] >= h->nodes.n ||
 	    !cidr_ok(NODES(&r), h->nodes.n, h->keys.n) || !keys_ok(&r) || !names_ok(&r) ||
-	    !rows_ok(&r))
+	    !rows_ok(&r) || !quotas_ok(&r))
 		return "a part of it refers outside of itself";
 	*out = r;
 	return NULL;
@@ -183,7 +186,8 @@ rules_hold_names(const struct rules *r)
 {
 	unsigned allow = RULES_HAS_ALLOW_NAMES | RULES_DEFAULT_DENY;
 
-	return (r->head->flags & RULES_HAS_DENY_NAMES) != 0 || (r->head->flags & allow) == allow;
+	return (r->head->flags & (RULES_HAS_DENY_NAMES | RULES_HAS_QUOTA_NAMES)) != 0 ||
+	    (r->head->flags & allow) == allow;
 }
 
 /* ---- gathering ---- */

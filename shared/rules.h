@@ -60,7 +60,7 @@ enum {
 	RULES_DEFAULT_DENY = 8, RULES_PROXY_ONLY = 16,
 	RULES_PERMISSIVE = 32,		/* what is refused passes, and is told; not judged here */
 	/* set by the compiler: */
-	RULES_HAS_DENY_NAMES = 256, RULES_HAS_ALLOW_NAMES = 512
+	RULES_HAS_DENY_NAMES = 256, RULES_HAS_ALLOW_NAMES = 512, RULES_HAS_QUOTA_NAMES = 1024
 };
 
 #define RULES_NONE	UINT32_MAX
@@ -69,7 +69,9 @@ enum {
 enum rules_source {
 	RULES_BUILTIN, RULES_ALLOW_CIDR, RULES_DENY_CIDR, RULES_ALLOW_DOMAIN,
 	RULES_ALLOW_DOMAIN_EXACT, RULES_DENY_DOMAIN, RULES_DENY_DOMAIN_EXACT, RULES_ALLOW,
-	RULES_DENY, RULES_ALLOW_FILE, RULES_DENY_FILE, RULES_SOURCES
+	RULES_DENY, RULES_ALLOW_FILE, RULES_DENY_FILE,
+	RULES_QUOTA,			/* no rule: quotas.h */
+	RULES_SOURCES
 };
 
 struct rules_source_row {
@@ -91,7 +93,7 @@ const char	*rules_load(const void *buf, size_t len, struct rules *out);
 unsigned	 rules_flags(const struct rules *);
 size_t		 rules_count(const struct rules *);
 size_t		 rules_size(const struct rules *);	/* bytes of its buffer */
-/* Is there a rule about names that decides anything (rank 6, 7 or 12)? */
+/* Is there a rule about names that decides anything (rank 6, 7 or 12), or a quota of one? */
 bool		 rules_hold_names(const struct rules *);
 
 /* ---- judging ---- */
@@ -152,6 +154,11 @@ struct rules_words {
 	const char	*file;		/* where the rule stands, NULL unless in a file */
 	unsigned	 line;
 	bool		 never;		/* not even --permissive lets it pass */
+	struct {			/* where a quota decided (quotas.h); rule NULL: none did */
+		const char	*rule;	/* its target */
+		char		 limit[40];
+		uint64_t	 used;
+	}		 quota;
 	char		 text[1600];	/* "blocked by `--deny-cidr 10.0.0.0/8`" */
 	char		 hint[1200];	/* what would allow it */
 };

@@ -175,7 +175,7 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = PROCEED_ON);
 	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = 0);
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_TCP, .hop_limit = 64, .tclass = 0xff,
-	    .df = true, .src = V4(0xffff), .dst = V4(80));
+	    .flags = OPEN_DF | OPEN_RELAY | OPEN_DIRECT, .src = V4(0xffff), .dst = V4(80));
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_ICMPV6, .src = V6(3), .dst = V6(0));
 	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = V6(0xabcd));
 	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = { 0 }, .flags = OPENED_FIRST);
@@ -297,7 +297,7 @@ START_TEST(a_list_of_addresses_survives_the_wire_whole_or_not_at_all)
 }
 END_TEST
 
-/* df has two values; others would be the same flow under another name. */
+/* flags has three bits; others would be the same flow under another name. */
 START_TEST(open_is_one_byte_string_per_meaning)
 {
 	const struct msg_open in = GOOD_OPEN;
@@ -306,7 +306,7 @@ START_TEST(open_is_one_byte_string_per_meaning)
 	struct rd r;
 
 	msg_open_put(&w, &in);
-	bytes[3] = 2;
+	bytes[3] = 8;
 	r = rd_over(bytes, MSG_OPEN_LEN);
 	ck_assert(!msg_open_get(&r, &out));
 	bytes[3] = 1;
@@ -326,7 +326,7 @@ START_TEST(the_wire_does_not_change)
 		4,0, 0x39,0x30, 192,0,2,1, 0,0,0,0,0,0,0,0,0,0,0,0,
 		4,0, 80,0, 192,0,2,1, 0,0,0,0,0,0,0,0,0,0,0,0,
 	};
-	static const struct msg_open o = { .proto = 6, .hop_limit = 64, .df = true,
+	static const struct msg_open o = { .proto = 6, .hop_limit = 64, .flags = OPEN_DF,
 	    .src = V4(12345), .dst = V4(80) };
 	struct wr w = wr_over(bytes + MSG_HEADER_LEN, MSG_OPEN_LEN);
 
