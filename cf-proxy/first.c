@@ -94,7 +94,7 @@ struct first {
 struct firsts {
 	struct broker	*broker;
 	enum quic_choice quic;
-	TAILQ_HEAD(, first) strict;	/* oldest first */
+	TAILQ_HEAD(first_list, first) strict;	/* oldest first */
 	uv_timer_t	 timer;
 	uv_poll_t	 poll;
 	int		 epoll_fd;
@@ -525,7 +525,7 @@ may_be_nameless(const struct first *first)
 	return first->need == JUDGE_LENIENT || first->at_port;
 }
 
-/* It ended before anything was said: a look at the port, or only the server has something to say. */
+/* It ended before anything was said: a look at the port, or only the server will speak. */
 static void
 nothing_said(struct broker *b, struct asked *fl)
 {

@@ -465,6 +465,7 @@ static const struct wrong {
 
 START_TEST(stack_that_keeps_no_order_is_the_end)
 {
+	static const char *const elsewhere[] = { "192.0.2.0/24", NULL };
 	static char longest[20000];
 	const struct wrong *w = &wrong[_i];
 	struct first_test *t;
@@ -473,8 +474,7 @@ START_TEST(stack_that_keeps_no_order_is_the_end)
 	memset(longest, 'x', sizeof(longest) - 1);
 	/* Where nothing is owed: an address rule, so that the flow is open as ever. */
 	t = w->owes ? start_strict(MSG_CAP_FD) :
-	    start(MSG_CAP_FD, "block", rules_make(0, RULES_DENY_CIDR, (const char *const[]){ "192.0.2.0/24",
-	    NULL }));
+	    start(MSG_CAP_FD, "block", rules_make(0, RULES_DENY_CIDR, elsewhere));
 	name_give(t, WEB, "a.test", 60);
 	ask(t, 1, IPPROTO_TCP, WEB, 80);
 	want(t, &t->far, MSG_OPEN);
