@@ -26,6 +26,7 @@
 
 #define CONVERTER_SECONDS	10		/* the largest profile takes less than one */
 #define CONVERTER_MEMORY	(1ul << 30)
+#define CONVERTER_STACK		(512ul << 20)	/* toml++ recurses into a.a.a.a... without a bound */
 #define ABOVE_ALL		100
 #define READ_FIRST		65536
 
@@ -93,11 +94,13 @@ become(int program, int in, int out)
 	static char *none[] = { NULL };
 	char name[] = "cf-toml", *argv[] = { name, NULL };
 	struct rlimit seconds = { CONVERTER_SECONDS, CONVERTER_SECONDS };
+	struct rlimit stack = { CONVERTER_STACK, CONVERTER_STACK };
 #ifndef CF_DEBUG			/* sanitizers reserve more than there is */
 	struct rlimit memory = { CONVERTER_MEMORY, CONVERTER_MEMORY };
 
 	setrlimit(RLIMIT_AS, &memory);
 #endif
+	setrlimit(RLIMIT_STACK, &stack);	/* where it may not be so large, what is there has to do */
 	setrlimit(RLIMIT_CPU, &seconds);
 	/* A standard descriptor that our caller had closed may be one of these. */
 	program = fcntl(program, F_DUPFD_CLOEXEC, ABOVE_ALL);

@@ -60,7 +60,7 @@ find_name(const char *name, char path[PROFILE_PATH_MAX], char *why)
 	snprintf(path, PROFILE_PATH_MAX, SYSTEM_DIR "/%s" SUFFIX, name);
 	if (access(path, F_OK) == 0)
 		return true;
-	snprintf(why, PROFILE_WHY, "there is no profile %s in %s%s" SYSTEM_DIR " (for a file here "
+	snprintf(why, PROFILE_WHY, "there is no profile %s in %.900s%s" SYSTEM_DIR " (for a file here "
 	    "write ./%s)", name, dir, dir[0] != '\0' ? " or " : "", name);
 	return false;
 }
@@ -97,10 +97,11 @@ struct profile {
 static bool
 in_place(const char *file, const struct toml_value *v, const char *reason, char *why)
 {
-	char text[PROFILE_WHY];
+	char text[PROFILE_WHY];		/* the reason may stand in why */
 
 	snprintf(text, sizeof(text), "%s", reason);
-	snprintf(why, PROFILE_WHY, "%.600s:%u:%u: " PROFILE_EXTENDS ": %.1200s", file, v->line, v->column, text);
+	snprintf(why, PROFILE_WHY, "%.600s:%u:%u: " PROFILE_EXTENDS ": %.1200s", file, v->line,
+	    v->column, text);
 	return false;
 }
 
