@@ -23,7 +23,7 @@ FUZZ_SECONDS ?= 60
 JOBS       := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor
-HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
+HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-toml
 
 # What a program links is part of what it can do.  A short row is a good row.
 LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
@@ -38,7 +38,8 @@ LIBS.shared      := libuv libseccomp jansson libidn2
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
-	libjansson-dev libmnl-dev libidn2-dev libncurses-dev libnghttp2-dev nettle-dev check
+	libjansson-dev libmnl-dev libidn2-dev libncurses-dev libnghttp2-dev nettle-dev \
+	libtomlplusplus-dev g++ check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
@@ -56,7 +57,8 @@ B       := build
 MODE    := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 endif
 Q       := $(if $(V),,@)
-WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wpointer-arith \
+# A table's row ends where the rest is zero, so missing fields are no sign of a mistake.
+WARN    := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wno-sign-conversion -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror=implicit-function-declaration
 CPPFLAGS += -D_GNU_SOURCE -DCF_VERSION='"$(VERSION)"' -Ishared
 CFLAGS  += -std=c17 -g -fPIE -fno-strict-aliasing $(MODE) $(WARN)
@@ -70,7 +72,7 @@ libs   = $(shell pkg-config --libs $(LIBS.$(1)))
 .PHONY: all check check-unit check-sandbox check-net check-fuzz demo deps deps-missing fuzz lint \
 	install uninstall clean
 .DELETE_ON_ERROR:
-all: $(PROGS:%=$(B)/bin/%) $(B)/bin/childflow
+all: $(PROGS:%=$(B)/bin/%) $(B)/bin/cf-toml $(B)/bin/childflow
 
 # ---- programs ----
 
@@ -89,6 +91,17 @@ $(B)/bin/$(1): $(call objs,$(1)) $(B)/libcf.a
 	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $(call objs,$(1)) $(B)/libcf.a $$(call libs,$(1))
 endef
 $(foreach p,$(PROGS),$(eval $(call PROG,$(p))))
+
+# The only C++: cf-spawn's converter of profiles is a program of its own, so that cf-spawn links none.
+# It brings its C++ library along, which starts faster than one that has to be found.
+CXX      ?= c++
+CXXFLAGS += -std=c++20 -g -fPIE -fno-strict-aliasing -fno-exceptions -fno-rtti $(MODE) \
+	-Wall -Wextra -Wno-missing-field-initializers
+$(B)/bin/cf-toml: cf-spawn/toml.cc cf-spawn/tomlread.h $(B)/libcf.a Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CXX     $@")
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(LDFLAGS) -static-libstdc++ -static-libgcc -o $@ $< \
+	    $(B)/libcf.a $(shell pkg-config --libs libseccomp)
 
 $(B)/bin/childflow: $(B)/bin/cf-spawn
 	$(Q)ln -sf cf-spawn $@
@@ -111,7 +124,7 @@ FORCE:
 
 install: all $(FINDERS:%=$(B)/installed/bin/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
 	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
 	for f in $(HELPER_FILES); do \
@@ -121,7 +134,7 @@ install: all $(FINDERS:%=$(B)/installed/bin/%)
 	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
 
 uninstall:
-	for p in $(PROGS) childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
+	for p in $(PROGS) cf-toml childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
 	for p in $(HELPERS); do rm -f $(DESTDIR)$(LIBEXECDIR)/$$p; done
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
 	for m in man/*.[1-9]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done

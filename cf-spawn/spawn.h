@@ -62,11 +62,14 @@ struct conf {
 	bool		 synthetic;	/* --dns-mode */
 	long		 flow_updates;	/* seconds; 0: none */
 	bool		 check_only, dry_run;
+	bool		 dump_profile, dump_secrets;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
 };
 
-/* options.c: ends the process with 125 on anything that is not understood. */
+/* options.c */
+extern const struct cli_option	options_table[];
+/* Ends the process with 125 on anything that is not understood. */
 void	options_parse(struct conf *, int argc, char **argv);
 
 /* paths.c: the only place where the helpers are looked for. */
