@@ -1,8 +1,9 @@
 /*
  * main.c - cf-doctor: can this host do it, and what did a run do.
  *
- * Two programs in one file, told apart by the first word: the checks (doctor.h), and
- * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h).
+ * Several programs in one file, told apart by the first word: the checks (doctor.h),
+ * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h), and
+ * `report`, which tells what a recorded run did (flowlog.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -14,6 +15,7 @@
 
 #include "cli.h"
 #include "doctor.h"
+#include "flowlog.h"
 #include "log.h"
 #include "summary.h"
 
@@ -86,7 +88,8 @@ static const struct cli_option summary_options[] = {
 };
 
 static const struct cli doctor_cli = {
-	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]",
+	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
+	"       cf-doctor report [options] FILE",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -96,6 +99,84 @@ static const struct cli summary_cli = {
 	"Count the events of a run as they come, and print a summary at their end.",
 	summary_options
 };
+
+/* ---- report ---- */
+
+static const struct cli	report_cli;
+
+struct report_options {
+	struct flowlog_conf	conf;
+	bool			print;
+};
+
+static bool
+set_form(void *conf, const char *arg, char *why)
+{
+	if (flowlog_form(arg, &((struct report_options *)conf)->conf.form))
+		return true;
+	snprintf(why, CLI_WHY_LEN, "it is one of text, markdown, json and html");
+	return false;
+}
+
+static bool
+set_lenient(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct report_options *)conf)->conf.lenient = true;
+	return true;
+}
+
+static bool
+set_report_print(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct report_options *)conf)->print = true;
+	return true;
+}
+
+static bool
+set_report_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&report_cli);
+	exit(0);
+}
+
+static const struct cli_option report_options[] = {
+	{ 0,   "format",   "FORM", set_form,	     "text (the default), markdown, json or html" },
+	{ 0,   "lenient",  NULL,   set_lenient,	     "count lines that are no event, and go on" },
+	{ 'h', "help",     NULL,   set_report_help,  "print this" },
+	{ 'n', "check",    NULL,   set_report_print, "print what the sandbox allows, and exit" },
+	{ 'V', "version",  NULL,   set_version,      "print the version" },
+	{ 0,   NULL,       NULL,   NULL,             NULL }
+};
+
+static const struct cli report_cli = {
+	"cf-doctor report", "[options] FILE",
+	"Say what a run did, from its flow log (- is the standard input).",
+	report_options
+};
+
+static int
+report_main(int argc, char **argv)
+{
+	struct report_options o = { 0 };
+	int at = cli_parse(&report_cli, &o, argc, argv, 2);
+
+	if (o.print) {
+		sandbox_print(flowlog_sandbox);
+		return 0;
+	}
+	if (at + 1 != argc) {
+		log_fatal_status(2);
+		fatalx("%s (try: cf-doctor report --help)", at == argc ? "no flow log is named" :
+		    "one flow log at a time");
+	}
+	o.conf.path = argv[at];
+	return flowlog_run(&o.conf);
+}
+
+/* ---- the first word ---- */
 
 static int
 summary_main(int argc, char **argv)
@@ -148,6 +229,8 @@ main(int argc, char *argv[])
 	log_init("cf-doctor", 0);
 	if (argc > 1 && strcmp(argv[1], "summary") == 0)
 		return summary_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return report_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

@@ -21,26 +21,157 @@ const char *const event_names[EV_COUNT] = {
 };
 const char *const list_names[LIST_COUNT] = {
 	"policy_violations", "policy_controls", "policy_matched_domains", "connect_errors",
-	"runtime_failures", "runtime_failure_phases", "denied"
+	"runtime_failures", "runtime_failure_phases", "denied", "protocols"
 };
 const char *const flow_names[FLOW_COUNT] = { "tcp", "udp", "icmp" };
 
+const struct tally_size tally_small = {
+	.names = NAMES_MAX, .targets = TARGETS_MAX, .ips = IPS_MAX, .list = LIST_MAX,
+	.talks = 256, .line = EVENT_LINE_MAX, .shown = 3
+};
+const struct tally_size tally_large = {
+	.names = 32768, .targets = 32768, .ips = 65536, .list = 4096, .talks = 16384,
+	.line = 1 << 20, .shown = 10
+};
+
+/* ---- what loses its number loses what was counted under it ---- */
+
+static void
+names_dropped(void *tally, const struct keys *k)
+{
+	struct tally *t = tally;
+
+	for (size_t i = 0; i < k->max; i++)
+		if (k->gone[i])
+			t->name[i] = (struct name){ 0 };
+}
+
+static void
+targets_dropped(void *tally, const struct keys *k)
+{
+	struct tally *t = tally;
+
+	for (size_t i = 0; i < k->max; i++)
+		if (k->gone[i])
+			t->target[i] = (struct target){ .ip = -1, .next = -1 };
+}
+
+static void
+name_ips_forget(struct name *n, const bool *gone)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < n->nips; i++)
+		if (!gone[n->ip[i]])
+			n->ip[left++] = n->ip[i];
+	n->more_ips = n->more_ips || left < n->nips;
+	n->nips = (uint8_t)left;
+}
+
+static void
+ips_dropped(void *tally, const struct keys *k)
+{
+	struct tally *t = tally;
+
+	for (size_t i = 0; i < k->max; i++)
+		if (k->gone[i])
+			t->ip[i] = (struct ip){ .first = -1 };
+	for (size_t i = 0; i < t->name_keys.n; i++)
+		name_ips_forget(&t->name[i], k->gone);
+	for (size_t i = 0; i < t->target_keys.n; i++)
+		if (t->target[i].ip >= 0 && k->gone[t->target[i].ip])
+			t->target[i].ip = -1;
+}
+
+static void
+talks_dropped(void *tally, const struct keys *k)
+{
+	struct tally *t = tally;
+
+	for (size_t i = 0; i < k->max; i++)
+		if (k->gone[i])
+			t->talk[i] = (struct talk){ 0 };
+}
+
+static void
+ip_domains_forget(struct ip *ip, const bool *gone)
+{
+	uint8_t left = 0;
+
+	for (size_t i = 0; i < ip->ndomains; i++)
+		if (!gone[ip->domain[i]]) {
+			ip->domain[left] = ip->domain[i];
+			ip->count[left++] = ip->count[i];
+		}
+	ip->ndomains = left;
+}
+
+static void
+list_dropped(void *tally, const struct keys *k)
+{
+	struct tally *t = tally;
+	size_t list = (size_t)(k - t->list_keys);
+
+	for (size_t i = 0; i < k->max; i++)
+		if (k->gone[i])
+			t->list[list][i] = 0;
+	for (size_t i = 0; list == LIST_DOMAINS && i < t->ip_keys.n; i++)
+		ip_domains_forget(&t->ip[i], k->gone);
+}
+
+/* ---- the life of a tally ---- */
+
+static bool
+keys_make(struct tally *t, struct keys *k, size_t max, void (*dropped)(void *, const struct keys *))
+{
+	if (!keys_init(k, max))
+		return false;
+	k->owner = t;
+	k->on_drop = dropped;
+	return true;
+}
+
+static bool
+tables_make(struct tally *t, const struct tally_size *size)
+{
+	bool ok = keys_make(t, &t->name_keys, size->names, names_dropped) &&
+	    keys_make(t, &t->target_keys, size->targets, targets_dropped) &&
+	    keys_make(t, &t->ip_keys, size->ips, ips_dropped) &&
+	    keys_make(t, &t->talk_keys, size->talks, talks_dropped) &&
+	    keys_make(t, &t->limit_keys, LIMITS_MAX, NULL);
+
+	t->line = malloc(size->line + 1);
+	t->name = calloc(size->names, sizeof(*t->name));
+	t->target = calloc(size->targets, sizeof(*t->target));
+	t->ip = calloc(size->ips, sizeof(*t->ip));
+	t->talk = calloc(size->talks, sizeof(*t->talk));
+	t->flow = calloc(FLOWS_MAX, sizeof(*t->flow));
+	for (int i = 0; i < LIST_COUNT; i++) {
+		t->list[i] = calloc(size->list, sizeof(*t->list[i]));
+		ok = ok && t->list[i] != NULL &&
+		    keys_make(t, &t->list_keys[i], size->list, list_dropped);
+	}
+	return ok && t->line != NULL && t->name != NULL && t->target != NULL && t->ip != NULL &&
+	    t->talk != NULL && t->flow != NULL;
+}
+
 struct tally *
-tally_new(void)
+tally_new(const struct tally_size *size)
 {
 	struct tally *t = calloc(1, sizeof(*t));
-	bool ok;
 
 	if (t == NULL)
 		return NULL;
-	ok = keys_init(&t->name_keys, NAMES_MAX) && keys_init(&t->target_keys, TARGETS_MAX) &&
-	    keys_init(&t->ip_keys, IPS_MAX) && keys_init(&t->limit_keys, LIMITS_MAX);
-	for (int i = 0; ok && i < LIST_COUNT; i++)
-		ok = keys_init(&t->list_keys[i], LIST_MAX);
-	if (ok)
-		return t;
-	tally_free(t);
-	return NULL;
+	t->size = size;
+	if (!tables_make(t, size)) {
+		tally_free(t);
+		return NULL;
+	}
+	for (size_t i = 0; i < size->targets; i++)
+		t->target[i].ip = t->target[i].next = -1;
+	for (size_t i = 0; i < size->ips; i++)
+		t->ip[i].first = -1;
+	return t;
 }
 
 void
@@ -51,11 +182,22 @@ tally_free(struct tally *t)
 	keys_done(&t->name_keys);
 	keys_done(&t->target_keys);
 	keys_done(&t->ip_keys);
+	keys_done(&t->talk_keys);
 	keys_done(&t->limit_keys);
-	for (int i = 0; i < LIST_COUNT; i++)
+	for (int i = 0; i < LIST_COUNT; i++) {
 		keys_done(&t->list_keys[i]);
+		free(t->list[i]);
+	}
+	free(t->line);
+	free(t->name);
+	free(t->target);
+	free(t->ip);
+	free(t->talk);
+	free(t->flow);
 	free(t);
 }
+
+/* ---- fields ---- */
 
 /* Cut buf to at most max bytes, between two characters: half of one is no UTF-8. */
 static void
@@ -68,27 +210,37 @@ cut(char *buf, size_t max)
 	buf[max] = '\0';
 }
 
-/* A string as a key: cut, and without zeroes inside.  NULL when it is no string. */
+/* A string as a key: cut, and without zeroes inside. */
 static const char *
-key_of(const json_t *value, char buf[KEY_MAX + 1])
+key_of(struct evtext *s)
 {
-	char whole[EVENT_LINE_MAX];
-	size_t len = json_string_length(value);
-
-	if (!json_is_string(value) || len >= sizeof(whole))
-		return NULL;		/* no string of a line is as long as the line */
-	memcpy(whole, json_string_value(value), len);
-	whole[len] = '\0';
-	for (char *p; (p = memchr(whole, '\0', len)) != NULL; )
+	for (char *p; (p = memchr(s->text, '\0', s->len)) != NULL; )
 		*p = '?';
-	cut(whole, KEY_MAX);
-	return strcpy(buf, whole);
+	if (s->len > KEY_MAX) {
+		cut(s->text, KEY_MAX);
+		s->len = strlen(s->text);
+	}
+	return s->text;
 }
 
+/* NULL when it is no string. */
 static const char *
-field(const json_t *event, const char *name, char buf[KEY_MAX + 1])
+field(struct evline *e, enum evline_field f)
 {
-	return key_of(json_object_get(event, name), buf);
+	return e->field[f].type == VAL_STRING ? key_of(&e->field[f].string) : NULL;
+}
+
+/* The first string of an array that has something in it; NULL: there is none. */
+static const char *
+first_of(struct evline *e, enum evline_field f)
+{
+	struct evvalue *v = &e->field[f];
+	const char *text;
+
+	for (size_t i = 0; v->type == VAL_ARRAY && i < v->n; i++)
+		if (*(text = key_of(&e->item[v->first + i])) != '\0')
+			return text;
+	return NULL;
 }
 
 static int
@@ -103,11 +255,11 @@ list_add(struct tally *t, enum list_kind list, const char *key)
 
 /* A count of bytes; what is no such number is nothing. */
 static uint64_t
-amount(const json_t *event, const char *name)
+amount(const struct evline *e, enum evline_field f)
 {
-	json_int_t v = json_integer_value(json_object_get(event, name));
+	const struct evvalue *v = &e->field[f];
 
-	return v > 0 ? (uint64_t)v : 0;
+	return v->type == VAL_INTEGER && v->integer > 0 ? (uint64_t)v->integer : 0;
 }
 
 static void
@@ -119,10 +271,9 @@ add_amount(uint64_t *sum, uint64_t v)
 /* ---- names ---- */
 
 static struct name *
-name_of(struct tally *t, const json_t *event)
+name_of(struct tally *t, struct evline *e)
 {
-	char buf[KEY_MAX + 1];
-	const char *qname = field(event, "qname", buf);
+	const char *qname = field(e, F_QNAME);
 	int at = qname != NULL ? keys_add(&t->name_keys, qname) : -1;
 
 	return at >= 0 ? &t->name[at] : NULL;
@@ -136,46 +287,42 @@ name_ip_add(struct tally *t, struct name *n, const char *text)
 	if (ip < 0)
 		return;
 	for (size_t i = 0; i < n->nips; i++)
-		if (n->ip[i] == ip)
+		if (n->ip[i] == (uint32_t)ip)
 			return;
 	if (n->nips == NAME_IPS)
 		n->more_ips = true;
 	else
-		n->ip[n->nips++] = (uint16_t)ip;
+		n->ip[n->nips++] = (uint32_t)ip;
 }
 
 static void
-on_dns_query(struct tally *t, const json_t *event)
+on_dns_query(struct tally *t, struct evline *e)
 {
-	struct name *n = name_of(t, event);
+	struct name *n = name_of(t, e);
 
 	if (n != NULL)
 		n->queries++;
 }
 
 static void
-on_dns_answer(struct tally *t, const json_t *event)
+on_dns_answer(struct tally *t, struct evline *e)
 {
-	struct name *n = name_of(t, event);
-	const json_t *ips = json_object_get(event, "answer_ips"), *ip;
-	char buf[KEY_MAX + 1];
-	size_t i;
+	struct name *n = name_of(t, e);
+	const struct evvalue *ips = &e->field[F_ANSWER_IPS];
 
 	if (n == NULL)
 		return;
 	n->answers++;
-	json_array_foreach(ips, i, ip)
-		if (key_of(ip, buf) != NULL)
-			name_ip_add(t, n, buf);
+	for (size_t i = 0; ips->type == VAL_ARRAY && i < ips->n; i++)
+		name_ip_add(t, n, key_of(&e->item[ips->first + i]));
 }
 
-/* ---- flows ---- */
+/* ---- who, and to whom ---- */
 
 static enum flow_kind
-flow_kind(const json_t *event)
+flow_kind(struct evline *e)
 {
-	char buf[KEY_MAX + 1];
-	const char *protocol = field(event, "protocol", buf);
+	const char *protocol = field(e, F_PROTOCOL);
 
 	if (protocol != NULL && strcmp(protocol, "udp") == 0)
 		return FLOW_UDP;
@@ -184,64 +331,125 @@ flow_kind(const json_t *event)
 	return FLOW_TCP;	/* childflow's connect events are all about TCP */
 }
 
+/* "curl (/usr/bin/curl)": what it calls itself can be anything, so its file stands beside it. */
+static void
+process_of(struct evline *e, char out[KEY_MAX + 1])
+{
+	const char *comm = field(e, F_COMM), *exe = field(e, F_EXE);
+	char text[2 * KEY_MAX + 8];
+
+	if (comm != NULL && exe != NULL)
+		snprintf(text, sizeof(text), "%s (%s)", comm, exe);
+	else
+		snprintf(text, sizeof(text), "%s", comm != NULL ? comm : exe != NULL ? exe : "unknown");
+	for (char *p; (p = strchr(text, '\n')) != NULL; )
+		*p = '?';		/* it ends the process in the key of a talk */
+	cut(text, KEY_MAX);
+	memcpy(out, text, strlen(text) + 1);
+}
+
+/* "www.example.com:443/tcp", "192.0.2.1/icmp": by name where one is known. */
+static void
+peer_of(struct evline *e, char out[KEY_MAX + 1])
+{
+	const char *protocol = field(e, F_PROTOCOL), *name = field(e, F_SERVER_NAME),
+	    *ip = field(e, F_REMOTE_IP), *remote = field(e, F_REMOTE);
+	const struct evvalue *port = &e->field[F_REMOTE_PORT];
+	char text[2 * KEY_MAX + 40], number[24] = "";
+
+	if (name == NULL && (name = first_of(e, F_NAMES)) == NULL)
+		name = ip != NULL && remote == NULL ? ip : remote != NULL ? remote :
+		    field(e, F_REMOTE_ADDR);
+	if (name == NULL)
+		name = "unknown";
+	else if (name != remote && port->type == VAL_INTEGER && flow_kind(e) != FLOW_ICMP)
+		snprintf(number, sizeof(number), ":%lld", (long long)port->integer);
+	snprintf(text, sizeof(text), strchr(name, ':') != NULL && *number != '\0' ? "[%s]%s/%.16s" :
+	    "%s%s/%.16s", name, number, protocol != NULL ? protocol : "tcp");
+	cut(text, KEY_MAX);
+	memcpy(out, text, strlen(text) + 1);
+}
+
+static struct talk *
+talk_of(struct tally *t, struct evline *e, struct flow *f)
+{
+	char key[2 * KEY_MAX + 2];
+	int at;
+
+	process_of(e, f->process);
+	peer_of(e, f->peer);
+	snprintf(key, sizeof(key), "%s\n%s", f->process, f->peer);
+	at = keys_add(&t->talk_keys, key);
+	return at >= 0 ? &t->talk[at] : NULL;
+}
+
+/* ---- flows ---- */
+
 /* The remote address alone, from its own field or out of remote_addr; -1 when there is none. */
 static int
-remote_ip(struct tally *t, const json_t *event)
+remote_ip(struct tally *t, struct evline *e)
 {
-	char buf[KEY_MAX + 1], text[ADDR_STRLEN];
-	const char *ip = field(event, "remote_ip", buf);
+	char text[ADDR_STRLEN];
+	const char *ip = field(e, F_REMOTE_IP), *remote = field(e, F_REMOTE_ADDR);
 	struct addr a;
 
-	if (ip == NULL && field(event, "remote_addr", buf) != NULL && addr_parse(buf, 0, &a))
+	if (ip == NULL && remote != NULL && addr_parse(remote, 0, &a))
 		ip = addr_ip_str(&a, text);
 	return ip != NULL ? keys_add(&t->ip_keys, ip) : -1;
 }
 
 /* What an event is about: ADDR:PORT as childflow has it for TCP; ADDR:PORT/udp, ADDR/icmp. */
 static struct target *
-target_of(struct tally *t, const json_t *event)
+target_of(struct tally *t, struct evline *e)
 {
+	enum flow_kind kind = flow_kind(e);
+	const char *text = kind == FLOW_ICMP ? field(e, F_REMOTE_IP) : NULL;
 	char buf[KEY_MAX + 1];
-	enum flow_kind kind = flow_kind(event);
-	const char *text = kind == FLOW_ICMP ? field(event, "remote_ip", buf) : NULL;
+	struct target *target;
 	int at;
 
-	if (text == NULL && (text = field(event, "remote_addr", buf)) == NULL)
+	if (text == NULL && (text = field(e, F_REMOTE_ADDR)) == NULL)
 		return NULL;
 	if (kind != FLOW_TCP) {
+		memcpy(buf, text, strlen(text) + 1);
 		cut(buf, KEY_MAX - sizeof("/icmp"));
-		strcat(strcat(buf, "/"), flow_names[kind]);
+		text = strcat(strcat(buf, "/"), flow_names[kind]);
 	}
 	if ((at = keys_add(&t->target_keys, text)) < 0)
 		return NULL;
-	if (t->target[at].attempts + t->target[at].ok + t->target[at].error +
-	    t->target[at].end == 0)
-		t->target[at].ip = remote_ip(t, event);
-	return &t->target[at];
+	target = &t->target[at];
+	if (target->attempts + target->ok + target->error + target->end == 0)
+		target->ip = remote_ip(t, e);
+	return target;
 }
 
 static void
-on_connect_attempt(struct tally *t, const json_t *event)
+on_connect_attempt(struct tally *t, struct evline *e)
 {
-	struct target *target = target_of(t, event);
+	struct target *target = target_of(t, e);
 
+	t->verdict[flow_kind(e)][VERDICT_ATTEMPTS]++;
+	if (e->field[F_VIA_PROXY].type == VAL_TRUE)
+		t->proxied++;
+	else
+		t->direct++;
 	if (target != NULL)
 		target->attempts++;
 }
 
 static void
-on_connect_result(struct tally *t, const json_t *event)
+on_connect_result(struct tally *t, struct evline *e)
 {
-	struct target *target = target_of(t, event);
-	char buf[KEY_MAX + 1];
-	const char *status = field(event, "status", buf);
+	struct target *target = target_of(t, e);
+	const char *status = field(e, F_STATUS), *error = field(e, F_ERROR);
+	enum flow_kind kind = flow_kind(e);
 	bool ok = status != NULL && strcmp(status, "ok") == 0;
 
+	t->verdict[kind][ok ? VERDICT_OK : VERDICT_ERROR]++;
 	if (ok)
-		t->flows[flow_kind(event)]++;
+		t->flows[kind]++;
 	else
-		list_add(t, LIST_ERRORS,
-		    field(event, "error", buf) != NULL ? buf : "unknown");
+		list_add(t, LIST_ERRORS, error != NULL ? error : "unknown");
 	if (target != NULL && ok)
 		target->ok++;
 	else if (target != NULL)
@@ -249,20 +457,37 @@ on_connect_result(struct tally *t, const json_t *event)
 }
 
 static void
-on_flow_end(struct tally *t, const json_t *event)
+on_flow_end(struct tally *t, struct evline *e)
 {
-	struct target *target = target_of(t, event);
+	struct target *target = target_of(t, e);
+	const struct evvalue *ts = &e->field[F_TS];
+	struct flow flow = { .up = amount(e, F_BYTES_UP), .down = amount(e, F_BYTES_DOWN) };
+	struct talk *talk = talk_of(t, e, &flow);
+	uint64_t ms = amount(e, F_DURATION);
 
-	add_amount(&t->up_bytes, amount(event, "bytes_up"));
-	add_amount(&t->down_bytes, amount(event, "bytes_down"));
-	if (target != NULL)
+	add_amount(&t->up_bytes, flow.up);
+	add_amount(&t->down_bytes, flow.down);
+	if (target != NULL) {
 		target->end++;
+		add_amount(&target->up, flow.up);
+		add_amount(&target->down, flow.down);
+	}
+	if (talk != NULL) {
+		talk->flows++;
+		add_amount(&talk->up, flow.up);
+		add_amount(&talk->down, flow.down);
+	}
+	if (ts->type != VAL_INTEGER || ts->integer < 0)
+		return;
+	flow.end = ts->integer;
+	flow.start = ms < (uint64_t)flow.end ? flow.end - (int64_t)ms : 0;
+	when_flow(t, &flow);
 }
 
 /* ---- rules and failures ---- */
 
 static void
-ip_domain_add(struct ip *ip, uint8_t domain)
+ip_domain_add(struct ip *ip, uint16_t domain)
 {
 	for (size_t i = 0; i < ip->ndomains; i++)
 		if (ip->domain[i] == domain) {
@@ -277,52 +502,72 @@ ip_domain_add(struct ip *ip, uint8_t domain)
 
 /* "tcp 203.0.113.1:80": what was refused. */
 static void
-denied_add(struct tally *t, const json_t *event)
+denied_add(struct tally *t, struct evline *e)
 {
-	char what[KEY_MAX + 1], remote[KEY_MAX + 1], key[2 * KEY_MAX + 2];
+	const char *protocol = field(e, F_PROTOCOL), *remote = field(e, F_REMOTE);
+	char key[2 * KEY_MAX + 2];
 
-	if (field(event, "protocol", what) == NULL || field(event, "remote", remote) == NULL)
+	if (protocol == NULL || remote == NULL)
 		return;
-	snprintf(key, sizeof(key), "%s %s", what, remote);
+	snprintf(key, sizeof(key), "%s %s", protocol, remote);
 	cut(key, KEY_MAX);
 	list_add(t, LIST_DENIED, key);
 }
 
-static void
-on_policy_violation(struct tally *t, const json_t *event)
+static bool
+only_permitted(struct evline *e)
 {
-	char buf[KEY_MAX + 1];
+	const char *action = field(e, F_ACTION);
+
+	return e->field[F_PERMISSIVE].type == VAL_TRUE ||
+	    (action != NULL && strcmp(action, "deny") != 0);
+}
+
+static void
+on_policy_violation(struct tally *t, struct evline *e)
+{
+	const char *protocol = field(e, F_PROTOCOL);
+	size_t row = protocol != NULL && strcmp(protocol, "dns") == 0 ? VERDICT_DNS : flow_kind(e);
+	const struct evvalue *ts = &e->field[F_TS];
+	struct flow who;
+	struct talk *talk;
 	int domain, ip;
 
-	list_add(t, LIST_VIOLATIONS, field(event, "reason_code", buf));
-	list_add(t, LIST_CONTROLS, field(event, "control", buf));
-	denied_add(t, event);
-	domain = list_add(t, LIST_DOMAINS, field(event, "matched_domain", buf));
-	if (domain >= 0 && (ip = remote_ip(t, event)) >= 0)
-		ip_domain_add(&t->ip[ip], (uint8_t)domain);
+	list_add(t, LIST_VIOLATIONS, field(e, F_REASON_CODE));
+	list_add(t, LIST_CONTROLS, field(e, F_CONTROL));
+	denied_add(t, e);
+	domain = list_add(t, LIST_DOMAINS, field(e, F_MATCHED_DOMAIN));
+	if (domain >= 0 && (ip = remote_ip(t, e)) >= 0)
+		ip_domain_add(&t->ip[ip], (uint16_t)domain);
+	if (only_permitted(e)) {
+		t->verdict[row][VERDICT_PERMITTED]++;
+		return;
+	}
+	t->verdict[row][VERDICT_DENIED]++;
+	if ((talk = talk_of(t, e, &who)) != NULL)
+		talk->denied++;
+	if (ts->type == VAL_INTEGER && ts->integer >= 0)
+		when_denied(t, ts->integer);
 }
 
 static void
-on_runtime_failure(struct tally *t, const json_t *event)
+on_runtime_failure(struct tally *t, struct evline *e)
 {
-	char buf[KEY_MAX + 1];
-
-	list_add(t, LIST_FAILURES, field(event, "reason_code", buf));
-	list_add(t, LIST_PHASES, field(event, "phase", buf));
+	list_add(t, LIST_FAILURES, field(e, F_REASON_CODE));
+	list_add(t, LIST_PHASES, field(e, F_PHASE));
 }
 
 static void
-on_limit_reached(struct tally *t, const json_t *event)
+on_limit_reached(struct tally *t, struct evline *e)
 {
-	char buf[KEY_MAX + 1];
-	const char *which = field(event, "which", buf);
+	const char *which = field(e, F_WHICH);
 	int at = which != NULL ? keys_add(&t->limit_keys, which) : -1;
 
 	if (at >= 0)
-		add_amount(&t->limit[at], amount(event, "times"));
+		add_amount(&t->limit[at], amount(e, F_TIMES));
 }
 
-static void (*const on_event[EV_COUNT])(struct tally *, const json_t *) = {
+static void (*const on_event[EV_COUNT])(struct tally *, struct evline *) = {
 	on_dns_query, on_dns_answer, on_connect_attempt, on_connect_result,
 	on_policy_violation, on_flow_end, on_runtime_failure, NULL, on_limit_reached
 };
@@ -330,41 +575,80 @@ static void (*const on_event[EV_COUNT])(struct tally *, const json_t *) = {
 /* ---- lines ---- */
 
 static void
-line_take(struct tally *t, const char *line, size_t len)
+version_add(struct tally *t, int64_t version)
 {
-	json_t *event = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
-	char buf[KEY_MAX + 1];
-	const char *name = field(event, "event", buf);
+	size_t at = 0;
+
+	while (at < t->nversions && t->version[at] < version)
+		at++;
+	if ((at < t->nversions && t->version[at] == version) || t->nversions == VERSIONS_MAX)
+		return;
+	memmove(t->version + at + 1, t->version + at, (t->nversions - at) * sizeof(*t->version));
+	t->version[at] = version;
+	t->nversions++;
+}
+
+static void
+event_take(struct tally *t, struct evline *e, const char *name)
+{
+	const struct evvalue *ts = &e->field[F_TS], *version = &e->field[F_SCHEMA];
 	int kind = 0;
 
-	if (name == NULL) {
-		t->malformed++;
-	} else {
-		while (kind < EV_COUNT && strcmp(event_names[kind], name) != 0)
-			kind++;
-		if (kind == EV_COUNT)
-			kind = EV_UNKNOWN;
-		t->total++;
-		t->events[kind]++;
-		if (on_event[kind] != NULL)
-			on_event[kind](t, event);
-	}
-	json_decref(event);
+	while (kind < EV_COUNT && strcmp(event_names[kind], name) != 0)
+		kind++;
+	if (kind == EV_COUNT)
+		kind = EV_UNKNOWN;
+	t->total++;
+	t->events[kind]++;
+	list_add(t, LIST_PROTOCOLS, field(e, F_PROTOCOL));
+	if (version->type == VAL_INTEGER)
+		version_add(t, version->integer);
+	if (ts->type == VAL_INTEGER && ts->integer >= 0)
+		when_note(t, ts->integer);
+	if (on_event[kind] != NULL)
+		on_event[kind](t, e);
+}
+
+/* NULL, or why it is no event. */
+static const char *
+line_take(struct tally *t)
+{
+	struct evline e;
+	const char *why = evline_parse(&e, t->line, t->len), *name;
+
+	if (why != NULL)
+		return why;
+	if ((name = field(&e, F_EVENT)) == NULL)
+		return "it has no \"event\"";
+	event_take(t, &e, name);
+	return NULL;
 }
 
 /* A line, or a part of one, has ended: what was gathered is all there is of it. */
-static void
-line_end(struct tally *t)
+static bool
+line_end(struct tally *t, bool last)
 {
-	if (t->skipping)
+	const char *why = t->skipping ? "it is too long" : NULL;
+
+	t->number++;
+	if (why == NULL)
+		why = line_take(t);
+	if (why != NULL && last)
+		t->cut_short = true;
+	if (why != NULL && t->skipping)
 		t->too_long++;
-	else
-		line_take(t, t->line, t->len);
+	else if (why != NULL)
+		t->malformed++;
+	if (why != NULL && t->bad_line == 0 && !last) {
+		t->bad_line = t->number;
+		t->bad_why = why;
+	}
 	t->len = 0;
 	t->skipping = false;
+	return why == NULL || !t->size->strict;
 }
 
-void
+bool
 tally_feed(struct tally *t, const char *bytes, size_t len)
 {
 	const char *nl;
@@ -373,23 +657,26 @@ tally_feed(struct tally *t, const char *bytes, size_t len)
 	while (len > 0) {
 		nl = memchr(bytes, '\n', len);
 		part = nl != NULL ? (size_t)(nl - bytes) : len;
-		if (part > sizeof(t->line) - t->len)
+		if (part > t->size->line - t->len)
 			t->skipping = true;
 		if (!t->skipping) {
 			memcpy(t->line + t->len, bytes, part);
 			t->len += part;
 		}
 		if (nl == NULL)
-			return;
-		line_end(t);
+			return true;
+		if (!line_end(t, false))
+			return false;
 		bytes += part + 1;
 		len -= part + 1;
 	}
+	return true;
 }
 
 void
 tally_end(struct tally *t)
 {
 	if (t->len > 0 || t->skipping)
-		line_end(t);
+		line_end(t, true);
+	rank_prepare(t);
 }

@@ -292,6 +292,7 @@ static const struct line {
 	{ "denied",			"flow_log", "denied",			put_counts,	false },
 	{ "limits reached (times)",		NULL, "limits_reached",		put_numbers,	false },
 	{ "beyond limits (events)",		NULL, "beyond_limits",		put_numbers,	false },
+	{ "counts may be too low by",		NULL, "inexact_by",		put_numbers,	false },
 };
 
 static bool
