@@ -315,11 +315,10 @@ put_bars(FILE *f, const struct chart *c, const json_t *timeline, double y)
 	put_label(f, "who", 0, bottom - 4, "bytes, when flows ended");
 	put_label(f, "no", 0, bottom + 10, "denied");
 	json_array_foreach(slices, i, s) {
-		double x = place(c, start + (json_int_t)i * ms),
-		    to = place(c, start + (json_int_t)(i + 1) * ms);
+		double x = place(c, start + number(s, "slice") * ms),
+		    to = place(c, start + (number(s, "slice") + 1) * ms);
 
-		if (number(s, "flows") + number(s, "denied") > 0)
-			put_slice(f, s, x, to - x > 1.5 ? to - x - 0.5 : 1.0, bottom, most);
+		put_slice(f, s, x, to - x > 1.5 ? to - x - 0.5 : 1.0, bottom, most);
 	}
 	fprintf(f, "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", LABEL_WIDTH,
 	    LABEL_WIDTH + CHART_WIDTH, bottom + 1, bottom + 1);

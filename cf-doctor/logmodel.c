@@ -282,14 +282,13 @@ static json_t *
 slices_json(const struct tally *t)
 {
 	json_t *a = json_array(), *o;
-	size_t n = SLICES;
 
-	while (n > 0 && t->slice[n - 1].flows + t->slice[n - 1].denied == 0)
-		n--;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < SLICES; i++) {
 		const struct slice *s = &t->slice[i];
 
-		o = json_object();
+		if (s->flows + s->denied == 0)
+			continue;
+		o = json_pack("{s:I}", "slice", (json_int_t)i);
 		talk_counts(o, &(struct talk){ s->flows, s->denied, s->up, s->down });
 		json_array_append_new(a, o);
 	}

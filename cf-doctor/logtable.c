@@ -173,8 +173,12 @@ first_count(const json_t *model, const char *key, const char *label, FILE *f,
 static void
 policy_sentence(const json_t *model, FILE *f, void (*say)(FILE *, const char *))
 {
-	json_int_t n = number(json_object_get(model, "event_counts"), "policy_violation");
+	const char *protocol;
+	json_int_t n = 0;
+	json_t *row;
 
+	json_object_foreach(json_object_get(model, "verdicts"), protocol, row)
+		n += number(row, "denied");
 	if (n == 0) {
 		fputs("Nothing was refused by the policy", f);
 		return;

@@ -535,7 +535,6 @@ on_policy_violation(struct tally *t, struct evline *e)
 
 	list_add(t, LIST_VIOLATIONS, field(e, F_REASON_CODE));
 	list_add(t, LIST_CONTROLS, field(e, F_CONTROL));
-	denied_add(t, e);
 	domain = list_add(t, LIST_DOMAINS, field(e, F_MATCHED_DOMAIN));
 	if (domain >= 0 && (ip = remote_ip(t, e)) >= 0)
 		ip_domain_add(&t->ip[ip], (uint16_t)domain);
@@ -544,6 +543,7 @@ on_policy_violation(struct tally *t, struct evline *e)
 		return;
 	}
 	t->verdict[row][VERDICT_DENIED]++;
+	denied_add(t, e);
 	if ((talk = talk_of(t, e, &who)) != NULL)
 		talk->denied++;
 	if (ts->type == VAL_INTEGER && ts->integer >= 0)

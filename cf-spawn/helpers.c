@@ -280,6 +280,10 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg_fd(policy, "--log-fd", log[1]);
 		arg_fd_copy(dns, "--log-fd", log[1]);
 		arg(summary, "summary");
+		if (conf->summary_json) {
+			arg(summary, "--format");
+			arg(summary, "json");
+		}
 		summary->in = log[0];
 		summary->out = STDERR_FILENO;
 		arg_fd(summary, "--facts-fd", facts[1]);

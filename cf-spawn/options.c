@@ -107,6 +107,7 @@ SWITCH(check_only)
 SWITCH(fail_on_leak)
 TEXT(hosts_file)
 TEXT(capture_file)
+TEXT(report_file)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -161,6 +162,33 @@ set_deny_answer(void *conf, const char *arg, char *why)
 			return true;
 		}
 	snprintf(why, CLI_WHY_LEN, "it is one of empty, nxdomain and refused");
+	return false;
+}
+
+static bool
+set_summary_format(void *conf, const char *arg, char *why)
+{
+	bool json = strcmp(arg, "json") == 0;
+
+	if (!json && strcmp(arg, "text") != 0) {
+		snprintf(why, CLI_WHY_LEN, "it is neither text nor json");
+		return false;
+	}
+	((struct conf *)conf)->summary_json = json;
+	return true;
+}
+
+static bool
+set_report_format(void *conf, const char *arg, char *why)
+{
+	static const char *const forms[] = { "text", "markdown", "json", "html" };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strcmp(arg, forms[i]) == 0) {
+			((struct conf *)conf)->report_format = forms[i];
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "it is one of text, markdown, json and html");
 	return false;
 }
 
@@ -226,6 +254,12 @@ static const struct cli_option options[] = {
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
+	{ 0,   "summary-format", "text|json",	set_summary_format,
+	  "the form of --summary (text)" },
+	{ 0,   "report",	"FILE",		set_report_file,
+	  "say what a run did, from its flow log; nothing is run" },
+	{ 0,   "report-format",	"FORM",		set_report_format,
+	  "the form of --report: text, markdown, json or html" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
 	  "write start, end and reason to descriptor N (JSON lines)" },
 	{ 0,   "wait",		NULL,		set_wait_tree,
@@ -269,6 +303,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 		conf->verbose = 2;
 	at = cli_parse(&cli, conf, argc, argv, STATUS_FAILED);
 	conf->command = argv + at;
+	if (report_wanted(conf))
+		report_exec(conf);
 	if (conf->command[0] == NULL)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)

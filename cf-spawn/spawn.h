@@ -52,7 +52,8 @@ struct conf {
 	bool		 map_subids;
 	bool		 cap_net_raw;
 	bool		 wait_tree;
-	bool		 summary;
+	bool		 summary, summary_json;
+	const char	*report_file, *report_format;	/* NULL: none; text */
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
 	bool		 check_only;
@@ -243,6 +244,12 @@ void	child_start(struct child *, const struct conf *, const struct identity *,
  */
 int	child_report_read(const struct child *, struct child_report *r, int *pass_fd);
 void	child_go_on(const struct child *);
+
+/* ---- report.c: --report ---- */
+
+bool	report_wanted(const struct conf *);
+/* In place of a run: become cf-doctor. */
+_Noreturn void	report_exec(const struct conf *);
 
 /* ---- helpers.c: start, wire and watch ---- */
 
