@@ -31,7 +31,7 @@ LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
 LIBS.cf-proxy    := libuv libseccomp jansson
 LIBS.cf-capture  := libuv libseccomp
-LIBS.cf-doctor   := libseccomp libmnl jansson
+LIBS.cf-doctor   := libseccomp libmnl jansson libidn2
 LIBS.shared      := libuv libseccomp jansson libidn2
 
 # Files of one program that another is made with too: cf-doctor tries what cf-spawn does.

@@ -28,7 +28,8 @@
 	M(TIMES, "times") M(NAMES, "names") M(SERVER_NAME, "server_name")	\
 	M(BYTES_UP, "bytes_up") M(BYTES_DOWN, "bytes_down")			\
 	M(DURATION, "duration_ms") M(PID, "pid") M(COMM, "comm") M(EXE, "exe")	\
-	M(ACTION, "action") M(PERMISSIVE, "permissive")
+	M(ACTION, "action") M(PERMISSIVE, "permissive") M(QTYPE, "qtype")	\
+	M(RCODE, "rcode")
 
 #define EVLINE_ENUM(name, key)	F_##name,
 enum evline_field { EVLINE_FIELDS(EVLINE_ENUM) F_COUNT };

@@ -48,9 +48,8 @@ flowlog_form(const char *word, enum flowlog_form *out)
 	return false;
 }
 
-/* False: it could not be read to its end, or is no log; that has been said. */
-static bool
-read_all(struct tally *t, int fd, const char *path)
+bool
+flowlog_read(struct tally *t, int fd, const char *path)
 {
 	static char buf[READ_SIZE];
 	char shown[1024];
@@ -77,8 +76,8 @@ read_all(struct tally *t, int fd, const char *path)
 	return true;
 }
 
-static bool
-print(int fd, const char *text)
+bool
+flowlog_print(int fd, const char *text)
 {
 	size_t len = strlen(text);
 	struct pollfd wait = { .fd = fd, .events = POLLOUT };
@@ -118,37 +117,51 @@ render(const struct tally *t, const struct flowlog_conf *conf, int out_fd)
 
 	if (text == NULL)
 		log_warnx("cannot make the report: out of memory");
-	else if (print(out_fd, text))
+	else if (flowlog_print(out_fd, text))
 		status = 0;
 	free(text);
 	json_decref(model);
 	return status;
 }
 
+void
+flowlog_open(const char *path)
+{
+	char shown[1024];
+	int fd;
+
+	standard_fds_open();
+	if (strcmp(path, "-") == 0)
+		return;
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
+		fatal("cannot read the flow log %s", log_escape(shown, sizeof(shown), path));
+	dup2(fd, STDIN_FILENO);
+}
+
+void
+flowlog_seal(int *in_fd, int *out_fd, const struct sandbox_row *const *sandbox)
+{
+	json_object_seed(0);	/* would be read from a file at the first object */
+	sandbox_prepare(in_fd, out_fd, NULL);
+	prctl(PR_SET_PDEATHSIG, 0);		/* nobody's helper: nohup(1) is to work, */
+	signal(SIGPIPE, SIG_DFL);		/* and head(1) */
+	sandbox_seal(sandbox);
+}
+
 int
 flowlog_run(const struct flowlog_conf *conf)
 {
 	static struct tally_size size;
-	char shown[1024];
 	int in_fd, out_fd, status;
 	struct tally *t;
 
-	standard_fds_open();
-	if (strcmp(conf->path, "-") != 0) {
-		if ((in_fd = open(conf->path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
-			fatal("cannot read the flow log %s", log_escape(shown, sizeof(shown), conf->path));
-		dup2(in_fd, STDIN_FILENO);
-	}
+	flowlog_open(conf->path);
 	size = tally_large;
 	size.strict = !conf->lenient;
 	if ((t = tally_new(&size)) == NULL)
 		fatalx("out of memory");
-	json_object_seed(0);	/* would be read from a file at the first object */
-	sandbox_prepare(&in_fd, &out_fd, NULL);
-	prctl(PR_SET_PDEATHSIG, 0);		/* nobody's helper: nohup(1) is to work, */
-	signal(SIGPIPE, SIG_DFL);		/* and head(1) */
-	sandbox_seal(flowlog_sandbox);
-	status = read_all(t, in_fd, conf->path) ? render(t, conf, out_fd) : 1;
+	flowlog_seal(&in_fd, &out_fd, flowlog_sandbox);
+	status = flowlog_read(t, in_fd, conf->path) ? render(t, conf, out_fd) : 1;
 	tally_free(t);
 	return status;
 }

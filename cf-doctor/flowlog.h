@@ -70,6 +70,13 @@ struct flowlog_conf {
 /* False: there is no such form. */
 bool	 flowlog_form(const char *word, enum flowlog_form *out);
 int	 flowlog_run(const struct flowlog_conf *);
+/* Open the log as standard input; ends the process where that cannot be. */
+void	 flowlog_open(const char *path);
+/* From here on there are the log, the output and what the rows allow. */
+void	 flowlog_seal(int *in_fd, int *out_fd, const struct sandbox_row *const *);
+/* False: it could not be read to its end, or is no log; that has been said. */
+bool	 flowlog_read(struct tally *, int fd, const char *path);
+bool	 flowlog_print(int fd, const char *text);
 extern const struct sandbox_row *const	flowlog_sandbox[];
 
 #endif

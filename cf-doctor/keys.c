@@ -151,21 +151,35 @@ number_new(struct keys *k, const char *text, size_t len, uint32_t hash)
 	return (int)i;
 }
 
+static int
+find(const struct keys *k, const char *text, uint32_t hash)
+{
+	size_t i;
+
+	for (size_t at = hash & k->mask; k->slot[at] != 0; at = (at + 1) & k->mask) {
+		i = k->slot[at] - 1;
+		if (k->hash[i] == hash && strcmp(k->text[i], text) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+int
+keys_find(const struct keys *k, const char *text)
+{
+	return find(k, text, (uint32_t)siphash(k->seed, text, strlen(text)));
+}
+
 int
 keys_add(struct keys *k, const char *text)
 {
-	size_t len = strlen(text), at, i;
+	size_t len = strlen(text);
 	uint32_t hash = (uint32_t)siphash(k->seed, text, len);
-	int number;
+	int number = find(k, text, hash);
 
-	for (at = hash & k->mask; k->slot[at] != 0; at = (at + 1) & k->mask) {
-		i = k->slot[at] - 1;
-		if (k->hash[i] == hash && strcmp(k->text[i], text) == 0) {
-			k->seen[i]++;
-			return (int)i;
-		}
-	}
-	if ((number = number_new(k, text, len, hash)) == -1)
+	if (number >= 0)
+		k->seen[number]++;
+	else if ((number = number_new(k, text, len, hash)) == -1)
 		k->other++;
 	return number;
 }

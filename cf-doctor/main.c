@@ -3,7 +3,8 @@
  *
  * Several programs in one file, told apart by the first word: the checks (doctor.h),
  * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h), and
- * `report`, which tells what a recorded run did (flowlog.h).
+ * `report`, which tells what a recorded run did (flowlog.h), and `policy-test`, which tells what
+ * of it a policy would have refused (poltest.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -17,6 +18,7 @@
 #include "doctor.h"
 #include "flowlog.h"
 #include "log.h"
+#include "poltest.h"
 #include "summary.h"
 
 struct options {
@@ -42,6 +44,24 @@ static bool
 set_facts_fd(void *conf, const char *arg, char *why)
 {
 	return cli_fd(arg, &((struct options *)conf)->summary.facts_fd, why);
+}
+
+static bool
+set_learn_fd(void *conf, const char *arg, char *why)
+{
+	return cli_fd(arg, &((struct options *)conf)->summary.learn_fd, why);
+}
+
+static bool
+set_threshold(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, 1000000, &((struct options *)conf)->summary.threshold, why);
+}
+
+static bool
+set_no_summary(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct options *)conf)->summary.no_summary, why);
 }
 
 CLI_SET(options, print, cli_true)
@@ -81,6 +101,9 @@ static const struct cli_option doctor_options[] = {
 static const struct cli_option summary_options[] = {
 	{ 0,   "facts-fd", "N",    set_facts_fd,     "descriptor that the facts of the run come from" },
 	{ 0,   "format",   "FORM", set_format,       "text (the default) or json" },
+	{ 0,   "learn-fd", "N",    set_learn_fd,     "write a profile of what was needed there" },
+	{ 0,   "learn-threshold", "N", set_threshold, "names below one that make a wildcard (0: none)" },
+	{ 0,   "no-summary", NULL, set_no_summary,   "print none; with --learn-fd" },
 	{ 'h', "help",     NULL,   set_summary_help, "print this" },
 	{ 'n', "check",    NULL,   set_print,        "print what the sandbox allows, and exit" },
 	{ 'V', "version",  NULL,   set_version,      "print the version" },
@@ -89,7 +112,7 @@ static const struct cli_option summary_options[] = {
 
 static const struct cli doctor_cli = {
 	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
-	"       cf-doctor report [options] FILE",
+	"       cf-doctor report [options] FILE\n       cf-doctor policy-test [policy options] FILE",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -181,7 +204,7 @@ report_main(int argc, char **argv)
 static int
 summary_main(int argc, char **argv)
 {
-	struct options o = { .summary.facts_fd = -1 };
+	struct options o = { .summary = { .facts_fd = -1, .learn_fd = -1 } };
 
 	if (cli_parse(&summary_cli, &o, argc, argv, 2) != argc) {
 		log_fatal_status(2);
@@ -231,6 +254,8 @@ main(int argc, char *argv[])
 		return summary_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "report") == 0)
 		return report_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "policy-test") == 0)
+		return poltest_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

@@ -51,6 +51,8 @@ void	keys_done(struct keys *);
  * before, and on_drop is called.
  */
 int	keys_add(struct keys *, const char *text);
+/* The number of a string that is there; -1: it is not. */
+int	keys_find(const struct keys *, const char *text);
 
 /* ---- tally.c: events become counts ---- */
 
@@ -123,6 +125,9 @@ struct slice {
 
 struct tally {
 	const struct tally_size	*size;
+	/* Somebody else who wants to see each event, before it is counted; NULL: nobody. */
+	void		 (*watch)(void *watcher, enum event_kind, struct evline *);
+	void		*watcher;
 	char		*line;			/* the one that is not all here yet */
 	size_t		 len;
 	bool		 skipping;		/* the rest of a line that is too long */
@@ -168,6 +173,12 @@ void		 tally_free(struct tally *);
 bool		 tally_feed(struct tally *, const char *bytes, size_t len);
 /* No more bytes: a last line without its end counts if it is an event. */
 void		 tally_end(struct tally *);
+
+/* A field as a text that keys can be made of: cut, without zeroes.  NULL when it is no string. */
+const char	*evline_text(struct evline *, enum evline_field);
+const char	*evline_item(struct evline *, size_t item);
+/* "curl (/usr/bin/curl)", "unknown" */
+void		 tally_process(struct evline *, char out[KEY_MAX + 1]);
 
 /* ---- when.c: what happened at what time ---- */
 
@@ -243,7 +254,10 @@ char	*text_render(const json_t *model);
 
 struct summary_conf {
 	int	facts_fd;
+	int	learn_fd;	/* the profile goes there; -1: nothing is learned */
+	long	threshold;	/* for wildcards in it (learn.h) */
 	bool	json;
+	bool	no_summary;	/* only the profile */
 };
 /* sandbox_prepare() moves 0 and 1; a descriptor that was closed must not take their place. */
 void	standard_fds_open(void);

@@ -223,11 +223,22 @@ key_of(struct evtext *s)
 	return s->text;
 }
 
-/* NULL when it is no string. */
 static const char *
 field(struct evline *e, enum evline_field f)
 {
 	return e->field[f].type == VAL_STRING ? key_of(&e->field[f].string) : NULL;
+}
+
+const char *
+evline_text(struct evline *e, enum evline_field f)
+{
+	return field(e, f);
+}
+
+const char *
+evline_item(struct evline *e, size_t item)
+{
+	return key_of(&e->item[item]);
 }
 
 /* The first string of an array that has something in it; NULL: there is none. */
@@ -331,9 +342,9 @@ flow_kind(struct evline *e)
 	return FLOW_TCP;	/* childflow's connect events are all about TCP */
 }
 
-/* "curl (/usr/bin/curl)": what it calls itself can be anything, so its file stands beside it. */
-static void
-process_of(struct evline *e, char out[KEY_MAX + 1])
+/* What it calls itself can be anything, so its file stands beside it. */
+void
+tally_process(struct evline *e, char out[KEY_MAX + 1])
 {
 	const char *comm = field(e, F_COMM), *exe = field(e, F_EXE);
 	char text[2 * KEY_MAX + 8];
@@ -376,7 +387,7 @@ talk_of(struct tally *t, struct evline *e, struct flow *f)
 	char key[2 * KEY_MAX + 2];
 	int at;
 
-	process_of(e, f->process);
+	tally_process(e, f->process);
 	peer_of(e, f->peer);
 	snprintf(key, sizeof(key), "%s\n%s", f->process, f->peer);
 	at = keys_add(&t->talk_keys, key);
@@ -600,6 +611,8 @@ event_take(struct tally *t, struct evline *e, const char *name)
 		kind = EV_UNKNOWN;
 	t->total++;
 	t->events[kind]++;
+	if (t->watch != NULL)
+		t->watch(t->watcher, (enum event_kind)kind, e);
 	list_add(t, LIST_PROTOCOLS, field(e, F_PROTOCOL));
 	if (version->type == VAL_INTEGER)
 		version_add(t, version->integer);

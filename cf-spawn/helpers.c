@@ -70,7 +70,7 @@ kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
 	switch (kind) {
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
-	case HELPER_SUMMARY:	return conf->summary;
+	case HELPER_SUMMARY:	return conf->summary || conf->learn_file != NULL;
 	default:		return true;
 	}
 }
@@ -287,6 +287,12 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		summary->in = log[0];
 		summary->out = STDERR_FILENO;
 		arg_fd(summary, "--facts-fd", facts[1]);
+		if (conf->learn_fd != -1) {
+			arg_fd(summary, "--learn-fd", conf->learn_fd);
+			arg_number(summary, "--learn-threshold", conf->learn_threshold);
+		}
+		if (!conf->summary)
+			arg(summary, "--no-summary");
 		h->facts_fd = facts[0];
 	}
 }

@@ -108,6 +108,7 @@ SWITCH(fail_on_leak)
 TEXT(hosts_file)
 TEXT(capture_file)
 TEXT(report_file)
+TEXT(learn_file)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -176,6 +177,12 @@ set_summary_format(void *conf, const char *arg, char *why)
 	}
 	((struct conf *)conf)->summary_json = json;
 	return true;
+}
+
+static bool
+set_learn_threshold(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, 1000000, &((struct conf *)conf)->learn_threshold, why);
 }
 
 static bool
@@ -256,6 +263,10 @@ static const struct cli_option options[] = {
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "summary-format", "text|json",	set_summary_format,
 	  "the form of --summary (text)" },
+	{ 0,   "learn",		"FILE",		set_learn_file,
+	  "allow everything, and write a profile of what was needed to FILE" },
+	{ 0,   "learn-threshold", "N",		set_learn_threshold,
+	  "in it, N names right below one become a wildcard (8; 0: never)" },
 	{ 0,   "report",	"FILE",		set_report_file,
 	  "say what a run did, from its flow log; nothing is run" },
 	{ 0,   "report-format",	"FORM",		set_report_format,
@@ -297,7 +308,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	const char *debug = getenv("CHILDFLOW_DEBUG");
 	int at;
 
-	conf->status_fd = -1;
+	conf->status_fd = conf->learn_fd = -1;
+	conf->learn_threshold = 8;
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;
@@ -309,6 +321,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
+	learn_check(conf);
 	if (conf->tcp_path == TCP_PATH_KERNEL && conf->capture_file != NULL)
 		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
 		    "kernel or --capture out");

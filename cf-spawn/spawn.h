@@ -53,6 +53,9 @@ struct conf {
 	bool		 cap_net_raw;
 	bool		 wait_tree;
 	bool		 summary, summary_json;
+	const char	*learn_file;	/* the profile that is learned; NULL: none */
+	int		 learn_fd;	/* opened by learn.c */
+	long		 learn_threshold;
 	const char	*report_file, *report_format;	/* NULL: none; text */
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
@@ -250,6 +253,13 @@ void	child_go_on(const struct child *);
 bool	report_wanted(const struct conf *);
 /* In place of a run: become cf-doctor. */
 _Noreturn void	report_exec(const struct conf *);
+
+/* ---- learn.c: --learn ---- */
+
+/* Ends the process where other options take it its sense. */
+void	learn_check(const struct conf *);
+/* Opens the profile with the caller's rights. */
+void	learn_open(struct conf *);
 
 /* ---- helpers.c: start, wire and watch ---- */
 
