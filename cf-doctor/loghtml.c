@@ -44,20 +44,26 @@ static const char script[] =
     "}\n";
 
 static const char style[] =
-    "\n:root { color-scheme: light dark; --line: #8884; --up: #2a78d6; --down: #1a9c74; --no: #d03b3b; }\n"
-    "body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }\n"
+    "\n:root { color-scheme: light dark; --line: #8884; --up: #2a78d6; --down: #1a9c74;\n"
+    "  --no: #d03b3b; }\n"
+    "body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem;\n"
+    "  padding: 0 1rem; }\n"
     "h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1rem; }\n"
     "table { border-collapse: collapse; font-size: .87rem; width: 100%; }\n"
     "th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left;\n"
     "  vertical-align: top; overflow-wrap: anywhere; }\n"
     "th { cursor: pointer; white-space: nowrap; } td.n, th.n { text-align: right;\n"
     "  font-variant-numeric: tabular-nums; white-space: nowrap; }\n"
-    "th[aria-sort=descending]::after { content: ' \\25be'; } th[aria-sort=ascending]::after { content: ' \\25b4'; }\n"
+    "th[aria-sort=descending]::after { content: ' \\25be'; }\n"
+    "th[aria-sort=ascending]::after { content: ' \\25b4'; }\n"
     "td.no { color: var(--no); font-weight: 600; } .none, .note { opacity: .7; }\n"
-    "svg { width: 100%; height: auto; } svg text { fill: currentColor; font: 11px system-ui, sans-serif; }\n"
-    "svg .who { font-weight: 600; } svg line { stroke: var(--line); } svg rect[rx] { fill-opacity: .8; }\n"
+    "svg { width: 100%; height: auto; }\n"
+    "svg text { fill: currentColor; font: 11px system-ui, sans-serif; }\n"
+    "svg .who { font-weight: 600; } svg line { stroke: var(--line); }\n"
+    "svg rect[rx] { fill-opacity: .8; }\n"
     "svg .up { fill: var(--up); } svg .down { fill: var(--down); } svg .no { fill: var(--no); }\n"
-    ".scroll { overflow-x: auto; } .up { color: var(--up); } .down { color: var(--down); } .no { color: var(--no); }\n";
+    ".scroll { overflow-x: auto; } .up { color: var(--up); } .down { color: var(--down); }\n"
+    ".no { color: var(--no); }\n";
 
 /* ---- tables ---- */
 
@@ -228,8 +234,8 @@ put_flow(FILE *f, const struct chart *c, const json_t *flow, double y)
 	double x = place(c, number(flow, "start_ms")), to = place(c, number(flow, "end_ms"));
 	json_int_t up = number(flow, "bytes_up"), down = number(flow, "bytes_down");
 
-	fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"9\" rx=\"1.5\"><title>",
-	    up > down ? "up" : "down", x, y, to - x > 2 ? to - x : 2.0);
+	fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"9\" "
+	    "rx=\"1.5\"><title>", up > down ? "up" : "down", x, y, to - x > 2 ? to - x : 2.0);
 	say_html(f, text(flow, "process"));
 	fputs(" - ", f);
 	say_html(f, text(flow, "peer"));

@@ -174,6 +174,10 @@ bool		 tally_feed(struct tally *, const char *bytes, size_t len);
 /* No more bytes: a last line without its end counts if it is an event. */
 void		 tally_end(struct tally *);
 
+/* ---- count.c: what an event counts for ---- */
+
+/* name: its "event". */
+void		 count_event(struct tally *, struct evline *, const char *name);
 /* A field as a text that keys can be made of: cut, without zeroes.  NULL when it is no string. */
 const char	*evline_text(struct evline *, enum evline_field);
 const char	*evline_item(struct evline *, size_t item);
