@@ -2,9 +2,9 @@
  * main.c - cf-doctor: can this host do it, and what did a run do.
  *
  * Several programs in one file, told apart by the first word: the checks (doctor.h),
- * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h), and
- * `report`, which tells what a recorded run did (flowlog.h), and `policy-test`, which tells what
- * of it a policy would have refused (poltest.h).
+ * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h),
+ * `report`, which tells what a recorded run did (flowlog.h), `policy-test`, which tells what
+ * of it a policy would have refused (poltest.h), and `policy-diff`, which compares two (poldiff.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -18,6 +18,7 @@
 #include "doctor.h"
 #include "flowlog.h"
 #include "log.h"
+#include "poldiff.h"
 #include "poltest.h"
 #include "summary.h"
 
@@ -112,7 +113,8 @@ static const struct cli_option summary_options[] = {
 
 static const struct cli doctor_cli = {
 	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
-	"       cf-doctor report [options] FILE\n       cf-doctor policy-test [policy options] FILE",
+	"       cf-doctor report [options] FILE\n       cf-doctor policy-test [policy options] FILE\n"
+	"       cf-doctor policy-diff [options] OLD NEW",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -256,6 +258,8 @@ main(int argc, char *argv[])
 		return report_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "policy-test") == 0)
 		return poltest_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "policy-diff") == 0)
+		return poldiff_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

@@ -172,4 +172,45 @@ trouble_is_2() {
 	echo x | policy_test --lenient - >out
 }
 it trouble_is_2
+
+# ---- policy-diff ----
+
+differ() {	# STATUS: of the files old and new; what it says is in out
+	status "$1" as_caller "$DOCTOR" policy-diff "${@:2}" old new >out
+}
+
+two_policies_are_compared_by_what_they_judge() {
+	printf '%s\n' 10.0.0.0/8 example.com:443 .foo.test '*:22' >old
+	# the same in other words
+	printf '%s\n' 10.0.0.0/9 10.128.0.0/9 example.com:443/udp example.com:443/tcp foo.test '*.foo.test' \
+	    .foo.test:1-9 '*:22/tcp' '*:22/udp' >new
+	differ 0
+	same nothing "$(cat out)" ""
+	printf '%s\n' 10.0.0.0/9 example.com:443/tcp example.com:80/tcp .foo.test '*:22' '2001:db8::/32:53/udp' >new
+	differ 1
+	same difference "$(cat out)" "newly allowed:
+  example.com: tcp 80
+  2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff: udp 53
+newly refused:
+  example.com: udp 443
+  10.128.0.0-10.255.255.255: tcp 1-21, tcp 23-65535, udp 1-21, udp 23-65535, icmp"
+	differ 1 --format json
+	same json "$(jq -c '[(.allowed | length), .refused[0]]' out)" '[2,{"what":"example.com","ports":"udp 443"}]'
+	differ 1 --deny
+	like "the other way" "$(cat out)" 'newly allowed:.*example.com: udp 443.*newly refused:.*example.com: tcp 80'
+}
+it two_policies_are_compared_by_what_they_judge
+
+what_is_never_allowed_is_no_difference() {
+	: >old
+	echo '*' >new
+	differ 1
+	like all "$(cat out)" 'anything else: tcp, udp, icmp'
+	unlike loopback "$(cat out)" '127\.'
+	status 2 as_caller "$DOCTOR" policy-diff old /nonexistent 2>err
+	echo 'no rule!' >new
+	status 2 as_caller "$DOCTOR" policy-diff old new 2>err
+	like where "$(cat err)" 'new:1:'
+}
+it what_is_never_allowed_is_no_difference
 done_testing
