@@ -43,7 +43,7 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
-	ngtcp2-client ngtcp2-server unbound busybox-static
+	ngtcp2-client ngtcp2-server unbound busybox-static python3-jsonschema
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
@@ -124,7 +124,8 @@ FORCE:
 
 install: all $(FINDERS:%=$(B)/installed/bin/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+	    $(DESTDIR)$(PREFIX)/share/childflow
 	install -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
 	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
 	for f in $(HELPER_FILES); do \
@@ -132,6 +133,7 @@ install: all $(FINDERS:%=$(B)/installed/bin/%)
 	    ln -sf $(LIBEXECDIR)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
 	for m in man/*.[1-9]; do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
 	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
+	install -m 644 shared/*.schema.json $(DESTDIR)$(PREFIX)/share/childflow/
 
 uninstall:
 	for p in $(PROGS) cf-toml childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
@@ -139,6 +141,8 @@ uninstall:
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
 	for m in man/*.[1-9]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(MANDIR)/man1/childflow.1
+	for s in shared/*.schema.json; do rm -f $(DESTDIR)$(PREFIX)/share/childflow/$${s##*/}; done
+	-rmdir $(DESTDIR)$(PREFIX)/share/childflow
 
 # ---- tests ----
 # tests/unit/PART/test_X.c and tests/sandbox/PART/test_X.c link all files of PART but its main.c.

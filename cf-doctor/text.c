@@ -310,6 +310,7 @@ static const struct line {
 	{ "limits reached (times)",		NULL, "limits_reached",		put_numbers,	false },
 	{ "quotas",				NULL, "quotas",			say_quotas,	false },
 	{ "beyond limits (events)",		NULL, "beyond_limits",		put_numbers,	false },
+	{ "counts may be too low by",		NULL, "inexact_by",		put_numbers,	false },
 };
 
 static bool

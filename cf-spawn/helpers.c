@@ -70,7 +70,7 @@ kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
 	switch (kind) {
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
-	case HELPER_SUMMARY:	return conf->summary;
+	case HELPER_SUMMARY:	return conf->summary || conf->learn_file != NULL;
 	default:		return true;
 	}
 }
@@ -307,9 +307,19 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg_fd(policy, "--log-fd", log[1]);
 		arg_fd_copy(dns, "--log-fd", log[1]);
 		arg(summary, "summary");
+		if (conf->summary_json) {
+			arg(summary, "--format");
+			arg(summary, "json");
+		}
 		summary->in = log[0];
 		summary->out = STDERR_FILENO;
 		arg_fd(summary, "--facts-fd", facts[1]);
+		if (conf->learn_fd != -1) {
+			arg_fd(summary, "--learn-fd", conf->learn_fd);
+			arg_number(summary, "--learn-threshold", conf->learn_threshold);
+		}
+		if (!conf->summary)
+			arg(summary, "--no-summary");
 		h->facts_fd = facts[0];
 	}
 }

@@ -121,6 +121,8 @@ SWITCH(dump_profile)
 SWITCH(dump_secrets)
 TEXT(hosts_file)
 TEXT(capture_file)
+TEXT(report_file)
+TEXT(learn_file)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -195,6 +197,39 @@ set_deny_answer(void *conf, const char *arg, char *why)
 			return true;
 		}
 	snprintf(why, CLI_WHY_LEN, "it is one of empty, nxdomain and refused");
+	return false;
+}
+
+static bool
+set_summary_format(void *conf, const char *arg, char *why)
+{
+	bool json = strcmp(arg, "json") == 0;
+
+	if (!json && strcmp(arg, "text") != 0) {
+		snprintf(why, CLI_WHY_LEN, "it is neither text nor json");
+		return false;
+	}
+	((struct conf *)conf)->summary_json = json;
+	return true;
+}
+
+static bool
+set_learn_threshold(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, 1000000, &((struct conf *)conf)->learn_threshold, why);
+}
+
+static bool
+set_report_format(void *conf, const char *arg, char *why)
+{
+	static const char *const forms[] = { "text", "markdown", "json", "html" };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strcmp(arg, forms[i]) == 0) {
+			((struct conf *)conf)->report_format = forms[i];
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "it is one of text, markdown, json and html");
 	return false;
 }
 
@@ -298,6 +333,16 @@ const struct cli_option options_table[] = {
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,
 	  "note so often in the flow log what open flows have carried" },
+	{ 0,   "summary-format", "text|json",	set_summary_format,
+	  "the form of --summary (text)" },
+	{ 0,   "learn",		"FILE",		set_learn_file,
+	  "allow everything, and write a profile of what was needed to FILE" },
+	{ 0,   "learn-threshold", "N",		set_learn_threshold,
+	  "in it, N names right below one become a wildcard (8; 0: never)" },
+	{ 0,   "report",	"FILE",		set_report_file,
+	  "say what a run did, from its flow log; nothing is run", CLI_NOW },
+	{ 0,   "report-format",	"FORM",		set_report_format,
+	  "the form of --report: text, markdown, json or html" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
 	  "write start, end and reason to descriptor N (JSON lines)" },
 	{ 0,   "wait",		NULL,		set_wait_tree,
@@ -410,6 +455,7 @@ conflicts(const struct conf *conf)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
+	learn_check(conf);
 	if (conf->tcp_path == TCP_PATH_KERNEL && conf->capture_file != NULL)
 		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
 		    "kernel or --capture out");
@@ -422,7 +468,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	static struct settings settings;	/* its texts are conf's */
 	char why[SETTINGS_WHY];
 
-	conf->status_fd = -1;
+	conf->status_fd = conf->learn_fd = -1;
+	conf->learn_threshold = 8;
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;
@@ -436,6 +483,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
+	if (report_wanted(conf))
+		report_exec(conf);
 	conflicts(conf);
 	log_init("cf-spawn", conf->verbose);
 }

@@ -153,8 +153,8 @@ summarise(struct run *r)
 	while (!h->ended && run_ms_since(&start) < REAP_LIMIT_MS)
 		watch_turn(r, 100);
 	if (!h->ended || helper_ended_badly(h)) {
-		log_warnx("the summary could not be made (%s)", h->ended ? "cf-doctor failed" :
-		    "cf-doctor did not end");
+		log_warnx("the %s could not be made (%s)", r->conf->summary ? "summary" : "profile",
+		    h->ended ? "cf-doctor failed" : "cf-doctor did not end");
 		r->code = STATUS_FAILED;
 		r->reason = "helper";
 	}
@@ -194,6 +194,7 @@ check_only(const struct run *r)
 static void
 outputs_open(struct conf *conf)
 {
+	learn_open(conf);
 	conf->capture_fd = -1;
 	if (conf->capture_file == NULL)
 		return;

@@ -57,7 +57,11 @@ struct conf {
 	bool		 map_subids;
 	bool		 cap_net_raw;
 	bool		 wait_tree;
-	bool		 summary;
+	bool		 summary, summary_json;
+	const char	*learn_file;	/* the profile that is learned; NULL: none */
+	int		 learn_fd;	/* opened by learn.c */
+	long		 learn_threshold;
+	const char	*report_file, *report_format;	/* NULL: none; text */
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
 	long		 flow_updates;	/* seconds; 0: none */
@@ -283,6 +287,19 @@ void	child_start(struct child *, const struct conf *, const struct identity *,
  */
 int	child_report_read(const struct child *, struct child_report *r, int *pass_fd);
 void	child_go_on(const struct child *);
+
+/* ---- report.c: --report ---- */
+
+bool	report_wanted(const struct conf *);
+/* In place of a run: become cf-doctor. */
+_Noreturn void	report_exec(const struct conf *);
+
+/* ---- learn.c: --learn ---- */
+
+/* Ends the process where other options take it its sense. */
+void	learn_check(const struct conf *);
+/* Opens the profile with the caller's rights. */
+void	learn_open(struct conf *);
 
 /* ---- helpers.c: start, wire and watch ---- */
 
