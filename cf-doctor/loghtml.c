@@ -214,13 +214,11 @@ static void
 put_label(FILE *f, const char *class, double x, double y, const char *label)
 {
 	char cut[LABEL_CHARS + 8];
-	size_t n = 0;
+	size_t len = strlen(label), n = len < LABEL_CHARS ? len : LABEL_CHARS;
 
-	for (size_t chars = 0; label[n] != '\0' && n < LABEL_CHARS && chars < LABEL_CHARS; n++)
-		chars += ((unsigned char)label[n] & 0xc0) != 0x80;
-	while (label[n] != '\0' && n > 0 && ((unsigned char)label[n] & 0xc0) == 0x80)
-		n--;
-	snprintf(cut, sizeof(cut), "%.*s%s", (int)n, label, label[n] != '\0' ? "..." : "");
+	while (n < len && n > 0 && ((unsigned char)label[n] & 0xc0) == 0x80)
+		n--;			/* not within a character */
+	snprintf(cut, sizeof(cut), "%.*s%s", (int)n, label, n < len ? "..." : "");
 	fprintf(f, "<text class=\"%s\" x=\"%.0f\" y=\"%.1f\">", class, x, y);
 	say_html(f, cut);
 	fputs("<title>", f);

@@ -30,9 +30,10 @@ map_of(const json_t *counts)
 	json_t *o = json_object(), *v;
 	size_t i;
 
-	json_array_foreach(counts, i, v)
+	json_array_foreach(counts, i, v) {
 		json_object_set(o, json_string_value(json_object_get(v, "key")),
 		    json_object_get(v, "count"));
+	}
 	return o;
 }
 
@@ -266,7 +267,7 @@ flows_json(const struct tally *t)
 
 	for (size_t i = 0; i < t->nflows; i++)
 		order[i] = &t->flow[i];
-	qsort(order, t->nflows, sizeof(order[0]), start_compare);
+	qsort(order, t->nflows, sizeof(struct flow *), start_compare);
 	for (size_t i = 0; i < t->nflows; i++) {
 		o = json_pack("{s:I, s:I, s:s, s:s}", "start_ms", (json_int_t)order[i]->start,
 		    "end_ms", (json_int_t)order[i]->end, "process", order[i]->process,

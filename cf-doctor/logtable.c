@@ -66,8 +66,9 @@ table_rows(const json_t *model, const struct table *table)
 	if (!json_is_object(value))
 		return json_incref(value);
 	rows = json_array();
-	json_object_foreach(value, key, n)
+	json_object_foreach(value, key, n) {
 		json_array_append_new(rows, json_pack("{s:s, s:O}", "key", key, "count", n));
+	}
 	return rows;
 }
 
@@ -177,8 +178,9 @@ policy_sentence(const json_t *model, FILE *f, void (*say)(FILE *, const char *))
 	json_int_t n = 0;
 	json_t *row;
 
-	json_object_foreach(json_object_get(model, "verdicts"), protocol, row)
+	json_object_foreach(json_object_get(model, "verdicts"), protocol, row) {
 		n += number(row, "denied");
+	}
 	if (n == 0) {
 		fputs("Nothing was refused by the policy", f);
 		return;

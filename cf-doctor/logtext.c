@@ -243,8 +243,9 @@ put_versions(FILE *f, const json_t *versions)
 	fputs("schema-version: ", f);
 	if (json_array_size(versions) == 0)
 		fputs("unknown", f);
-	json_array_foreach(versions, i, v)
+	json_array_foreach(versions, i, v) {
 		fprintf(f, "%s%" JSON_INTEGER_FORMAT, i > 0 ? ", " : "", json_integer_value(v));
+	}
 	fputc('\n', f);
 }
 

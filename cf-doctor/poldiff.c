@@ -429,9 +429,10 @@ list_put(FILE *f, const json_t *list, const char *title)
 	if (json_array_size(list) == 0)
 		return;
 	fprintf(f, "%s:\n", title);
-	json_array_foreach(list, i, v)
+	json_array_foreach(list, i, v) {
 		fprintf(f, "  %s: %s\n", json_string_value(json_object_get(v, "what")),
 		    json_string_value(json_object_get(v, "ports")));
+	}
 }
 
 char *

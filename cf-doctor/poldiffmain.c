@@ -73,22 +73,23 @@ texts_read(struct poldiff_side *side, const char *path, const char *bytes, size_
 	}
 }
 
-static char *
+/* Until the next one is read. */
+static const char *
 bytes_read(const char *path, size_t *len)
 {
+	static char bytes[FILE_MAX + 1];
 	FILE *f = fopen(path, "re");
-	char *bytes = malloc(FILE_MAX + 1);
+	bool ok = f != NULL;
 
-	if (f == NULL)
-		fatal("cannot read %s", path);
-	if (bytes == NULL)
-		fatalx("out of memory");
-	*len = fread(bytes, 1, FILE_MAX + 1, f);
-	if (ferror(f))
+	if (ok) {
+		*len = fread(bytes, 1, FILE_MAX + 1, f);
+		ok = !ferror(f);
+		fclose(f);
+	}
+	if (!ok)
 		fatal("cannot read %s", path);
 	if (*len > FILE_MAX)
 		fatalx("%s is larger than 8 MiB: too large to compare", path);
-	fclose(f);
 	return bytes;
 }
 
@@ -100,7 +101,7 @@ side_read(struct poldiff_side *side, const char *path, enum rules_source source)
 	struct rulebook_error err;
 	const char *why;
 	size_t len, flat_len;
-	char *bytes = bytes_read(path, &len);
+	const char *bytes = bytes_read(path, &len);
 	void *flat;
 
 	if (book == NULL)
@@ -112,7 +113,6 @@ side_read(struct poldiff_side *side, const char *path, enum rules_source source)
 		fatalx("cannot use the rules of %s: %s", path, why);
 	texts_read(side, path, bytes, len);
 	rulebook_free(book);
-	free(bytes);
 }
 
 int

@@ -221,7 +221,9 @@ refusals_json(const struct poltest *p)
 	size_t *all = calloc(REFUSALS_MAX, sizeof(*all)), n = 0;
 	json_t *a = json_array();
 
-	for (size_t i = 0; all != NULL && i < p->keys.n; i++)
+	if (all == NULL)
+		return a;
+	for (size_t i = 0; i < p->keys.n; i++)
 		if (p->keys.text[i] != NULL)
 			all[n++] = i;
 	qsort_r(all, n, sizeof(*all), order, (void *)p);

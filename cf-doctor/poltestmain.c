@@ -108,10 +108,11 @@ poltest_main(int argc, char **argv)
 	size = tally_small;
 	size.line = tally_large.line;
 	size.strict = !o.lenient;
-	if ((p = poltest_new(&rules)) == NULL || (t = tally_new(&size)) == NULL)
+	p = poltest_new(&rules);
+	t = tally_new(&size);
+	if (p == NULL || t == NULL)
 		fatalx("out of memory");
-	t->watch = poltest_event;
-	t->watcher = p;
+	tally_watch(t, poltest_event, p);
 	flowlog_seal(&in_fd, &out_fd, flowlog_sandbox);
 	if (flowlog_read(t, in_fd, argv[at]))
 		status = tell(p, t, argv[at], o.json, out_fd);

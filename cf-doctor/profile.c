@@ -203,14 +203,14 @@ siblings_join(struct rule **s, size_t n)
 static void
 wildcards_make(struct rules_list *list, unsigned threshold)
 {
-	struct rule **order = calloc(list->n + 1, sizeof(*order));
+	struct rule **order = calloc(list->n + 1, sizeof(struct rule *));
 	size_t n = 0, end;
 
 	for (size_t i = 0; order != NULL && i < list->n; i++)
 		if (!list->at[i].gone && list->at[i].kind == LEARN_NAME)
 			order[n++] = &list->at[i];
 	if (n > 0)
-		qsort(order, n, sizeof(*order), sibling_order);
+		qsort(order, n, sizeof(struct rule *), sibling_order);
 	for (size_t i = 0; threshold > 0 && i < n; i = end) {
 		for (end = i + 1; end < n && siblings(order[i], order[end]); end++)
 			;

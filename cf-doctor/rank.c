@@ -136,7 +136,9 @@ rank_prepare(struct tally *t)
 
 	for (size_t i = 0; i < t->ip_keys.n; i++)
 		t->ip[i].first = -1;
-	for (size_t i = 0; order != NULL && i < t->target_keys.n; i++)
+	if (order == NULL)
+		return;			/* no name has a target, then */
+	for (size_t i = 0; i < t->target_keys.n; i++)
 		if (t->target_keys.text[i] != NULL)
 			order[n++] = (uint32_t)i;
 	qsort_r(order, n, sizeof(*order), target_compare, t);

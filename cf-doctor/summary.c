@@ -207,10 +207,8 @@ summary_run(const struct summary_conf *conf)
 	if ((in.tally = tally_new(&tally_small)) == NULL ||
 	    (conf->learn_fd != -1 && (learn = learn_new()) == NULL))
 		fatal("cannot start");
-	if (learn != NULL) {
-		in.tally->watch = learn_event;
-		in.tally->watcher = learn;
-	}
+	if (learn != NULL)
+		tally_watch(in.tally, learn_event, learn);
 	json_object_seed(0);	/* would be read from a file at the first object */
 	sandbox_seal(summary_sandbox);
 	take_all(&in);

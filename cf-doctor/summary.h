@@ -131,8 +131,7 @@ struct slice {
 
 struct tally {
 	const struct tally_size	*size;
-	/* Somebody else who wants to see each event, before it is counted; NULL: nobody. */
-	void		 (*watch)(void *watcher, enum event_kind, struct evline *);
+	void		 (*watch)(void *watcher, enum event_kind, struct evline *);	/* or NULL */
 	void		*watcher;
 	char		*line;			/* the one that is not all here yet */
 	size_t		 len;
@@ -176,6 +175,9 @@ extern const char *const	flow_names[FLOW_COUNT];
 
 struct tally	*tally_new(const struct tally_size *);	/* NULL when memory is out */
 void		 tally_free(struct tally *);
+/* Somebody else who wants to see each event, before it is counted. */
+void		 tally_watch(struct tally *, void (*)(void *watcher, enum event_kind,
+		    struct evline *), void *watcher);
 /* The next bytes of the stream, cut anywhere.  False: strict, and bad_line is set. */
 bool		 tally_feed(struct tally *, const char *bytes, size_t len);
 /* No more bytes: a last line without its end counts if it is an event. */

@@ -173,6 +173,13 @@ tally_new(const struct tally_size *size)
 }
 
 void
+tally_watch(struct tally *t, void (*watch)(void *, enum event_kind, struct evline *), void *watcher)
+{
+	t->watch = watch;
+	t->watcher = watcher;
+}
+
+void
 tally_free(struct tally *t)
 {
 	if (t == NULL)
