@@ -589,8 +589,7 @@ host_on_reset(struct stack *s, uint64_t id, uint32_t err)
 
 	if (f == NULL)
 		return;
-	if (f->host_mode == HOST_FIRST ||
-	    (f->host_mode == HOST_FRAMES && (is_stream(f) || err != EACCES))) {
+	if (f->host_mode == HOST_FIRST || f->host_mode == HOST_FRAMES) {
 		host_fail(f, err != 0 && err < 4096 ? (int)err : ECONNRESET);
 	} else {			/* the rules have changed: nothing that waits is delivered */
 		f->kind->aborted(f);

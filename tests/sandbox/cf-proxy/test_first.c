@@ -460,7 +460,7 @@ static const struct wrong {
 	    { { MSG_FIRST, 0, GET("b.test") }, { MSG_FIRST, 0, "x" } } },
 	{ "FIRST that is too long", true, 1, { { MSG_FIRST, 0, NULL } } },
 	{ "bad FIRST", true, 1, { { MSG_FIRST, 2, "x" } } },
-	{ "not to be asked here", true, 1, { { MSG_DATA, 0, "x" } } },
+	{ "a frame for a flow that has a descriptor", true, 1, { { MSG_DATA, 0, "x" } } },
 };
 
 START_TEST(stack_that_keeps_no_order_is_the_end)
