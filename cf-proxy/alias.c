@@ -68,6 +68,8 @@ alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
 		if (!judge_flow(b->judge, &fl->open, names.name, names.n, why))
 			continue;
 		a->tried++;
+		asked_rule(b, fl);
+		names = asked_names(fl);
 		record_attempt(&fl->open, &names);
 		broker_late_send(b);
 		msg_open_put(&w, &fl->open);
@@ -105,7 +107,7 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 void
 alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
 {
-	static const struct record_names none;
+	const struct record_names none = { .flow = id, .who = b->opening.who };
 	uint32_t number = synthetic_number(&o->dst);
 	const char *name;
 	struct asked *fl;

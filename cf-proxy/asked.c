@@ -20,6 +20,7 @@
 
 #include "broker.h"
 #include "denial.h"
+#include "event.h"
 
 #define FLOWS_MAX	65536		/* about 10 MiB of table */
 
@@ -28,7 +29,8 @@
 struct record_names
 asked_names(const struct asked *fl)
 {
-	struct record_names out = { .n = 0 };
+	struct record_names out = { .flow = fl->id, .who = fl->who, .rule = fl->rule,
+	    .server_name = fl->server_name, .local = fl->opened ? &fl->local : NULL };
 
 	if (fl->alias != NULL)
 		out.name[out.n++] = alias_name(fl->alias);
@@ -43,7 +45,7 @@ asked_names(const struct asked *fl)
 struct record_names
 asked_names_at(struct broker *b, const struct addr *a)
 {
-	struct record_names out = { .n = 0 };
+	struct record_names out = { .flow = b->opening.flow, .who = b->opening.who };
 
 	if (b->names == NULL)
 		return out;
@@ -77,7 +79,7 @@ void
 asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
     const struct record_names *names, const struct rules_words *why)
 {
-	record_violation(o, why, names->n > 0 ? names->name[0] : NULL);
+	record_violation(o, why, names);
 	proxy_refuse(b->client, id, &refused_by_policy, why->text);
 }
 
@@ -91,6 +93,17 @@ asked_nowhere(struct broker *b, uint64_t id, const struct msg_open *o,
 }
 
 /* ---- the table ---- */
+
+/* A copy to keep; NULL where there is none, or no memory: then it is not known. */
+static struct who *
+who_keep(const struct who *w)
+{
+	struct who *copy = w != NULL ? malloc(sizeof(*copy)) : NULL;
+
+	if (copy != NULL)
+		*copy = *w;
+	return copy;
+}
 
 static void
 names_let_go(struct broker *b, struct name_at *const *held, size_t n)
@@ -116,7 +129,8 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 		free(fl);
 		return NULL;
 	}
-	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
+	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n,
+	    .who = who_keep(b->opening.who) };
 	for (size_t i = 0; i < n; i++)
 		fl->names[i] = held[i];
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
@@ -152,7 +166,29 @@ asked_free(struct broker *b, struct asked *fl)
 	TAILQ_REMOVE(&b->flows, fl, all);
 	names_let_go(b, fl->names, fl->n_names);
 	alias_free(fl->alias);
+	free(fl->who);
+	free(fl->rule);
+	free(fl->server_name);
 	free(fl);
+}
+
+void
+asked_rule(struct broker *b, struct asked *fl)
+{
+	struct record_names names = asked_names(fl);
+	struct rules_words words;
+
+	if (event_logged() && judge_allowed(b->judge, &fl->open, names.name, names.n, &words)) {
+		free(fl->rule);
+		fl->rule = strdup(words.text);
+	}
+}
+
+void
+record_server_name(struct asked *fl, const char *name)
+{
+	free(fl->server_name);
+	fl->server_name = event_logged() ? strdup(name) : NULL;
 }
 
 void

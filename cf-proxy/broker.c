@@ -43,6 +43,7 @@
 #include "broker.h"
 #include "denial.h"
 #include "event.h"
+#include "live.h"
 #include "log.h"
 #include "pins.h"
 #include "synthetic.h"
@@ -74,12 +75,42 @@ broker_late_send(struct broker *b)
 	b->n_late = 0;
 }
 
+/* It is known whose it is, or that this is not known. */
+static void
+open_go_on(void *arg, uint64_t flow, const struct msg_open *o, const struct who *who)
+{
+	struct broker *b = arg;
+	struct record_names names;
+	struct rules_words why;
+	struct asked *fl;
+	uint8_t body[MSG_OPEN_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	b->opening.flow = flow;
+	b->opening.who = who;
+	if (b->synthetic && synthetic_is(&o->dst)) {
+		alias_open(b, flow, o);
+		return;
+	}
+	names = asked_names_at(b, &o->dst);
+	if (!judge_flow(b->judge, o, names.name, names.n, &why)) {
+		asked_deny(b, flow, o, &names, &why);
+		return;
+	}
+	if ((fl = asked_admit(b, flow, o)) == NULL)
+		return;
+	asked_rule(b, fl);
+	names.rule = fl->rule;
+	record_attempt(o, &names);
+	broker_late_send(b);
+	msg_open_put(&w, o);
+	chan_send(b->dialler, MSG_OPEN, flow, body, sizeof(body), NULL, 0, -1);
+}
+
 static void
 on_open(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
-	struct record_names names;
-	struct rules_words why;
 	struct msg_open o;
 
 	(void)fd;
@@ -92,20 +123,24 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	b->last_id = f->flow;
-	if (b->synthetic && synthetic_is(&o.dst)) {
-		alias_open(b, f->flow, &o);
-		return;
-	}
-	names = asked_names_at(b, &o.dst);
-	if (!judge_flow(b->judge, &o, names.name, names.n, &why)) {
-		asked_deny(b, f->flow, &o, &names, &why);
-		return;
-	}
-	if (asked_admit(b, f->flow, &o) == NULL)
-		return;
-	record_attempt(&o, &names);
-	broker_late_send(b);
-	pass_on(b->dialler, f, -1);
+	if (b->whochan != NULL)
+		whochan_ask(b->whochan, f->flow, &o);
+	else
+		open_go_on(b, f->flow, &o, NULL);
+}
+
+/* The tree gave it up before it was known whose it is. */
+static void
+given_up_early(struct broker *b, uint64_t flow, const struct msg_open *o)
+{
+	static const char given_up[] = "given up before it was open";
+	struct record_names names;
+
+	b->opening.flow = flow;
+	b->opening.who = NULL;
+	names = asked_names_at(b, &o->dst);
+	record_attempt(o, &names);
+	record_result(o, &names, given_up, sizeof(given_up) - 1);
 }
 
 static void
@@ -114,12 +149,17 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	struct broker *b = chan_arg(c);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_close m;
+	struct msg_open o;
 	struct asked *fl;
 	bool can_wait;
 
 	(void)fd;
 	if (!msg_close_get(&r, &m)) {
 		chan_fail(c, "bad CLOSE");
+		return;
+	}
+	if (b->whochan != NULL && whochan_drop(b->whochan, f->flow, &o)) {
+		given_up_early(b, f->flow, &o);
 		return;
 	}
 	if ((fl = idmap_get(&b->by_id, f->flow)) == NULL)
@@ -188,6 +228,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	fl->opened = true;
+	fl->local = m.local;
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
@@ -285,6 +326,19 @@ on_client_hello(struct chan *c)
 		on_dialler_hello(b->dialler);
 }
 
+/* All flows are over, also those that wait. */
+static void
+end_all(struct broker *b)
+{
+	struct msg_open o;
+	uint64_t flow;
+
+	while (b->whochan != NULL && whochan_drop_any(b->whochan, &flow, &o))
+		given_up_early(b, flow, &o);
+	asked_end_all(b);
+	event_flush();
+}
+
 static void
 on_drain_timeout(uv_timer_t *t)
 {
@@ -305,7 +359,7 @@ on_client_end(struct chan *c, const char *why)
 		proxy_garbage(c, R_STACK, why);
 		b->status = 1;
 	}
-	asked_end_all(b);
+	end_all(b);
 	b->ending = true;
 	if (why != NULL || chan_flush(b->dialler) != 1)
 		uv_stop(&b->loop);
@@ -324,7 +378,7 @@ on_dialler_end(struct chan *c, const char *why)
 		log_info("the dialler has gone, and the network with it");
 	if (why != NULL)
 		b->status = 1;
-	asked_end_all(b);
+	end_all(b);
 	uv_stop(&b->loop);
 }
 
@@ -375,7 +429,7 @@ on_names_failed(void *arg)
 	struct broker *b = arg;
 
 	b->status = 1;
-	asked_end_all(b);
+	end_all(b);
 	uv_stop(&b->loop);
 }
 
@@ -414,18 +468,49 @@ names_open(struct broker *b, const struct proxy_conf *conf)
 	b->synthetic = conf->synthetic;
 }
 
+/* Lines are gathered; this is run before any frame leaves, and before we sleep. */
+static void
+events_out(struct chan *c)
+{
+	(void)c;
+	event_flush();
+}
+
+static void
+on_sleep(uv_prepare_t *h)
+{
+	(void)h;
+	event_flush();
+}
+
+static void
+events_open(struct broker *b, const struct proxy_conf *conf)
+{
+	event_init(-1);
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (conf->log_fd[i] != -1)
+			event_add(conf->log_fd[i]);
+	event_gather();
+	live_init(conf->color);
+	uv_prepare_init(&b->loop, &b->sleep);
+	uv_prepare_start(&b->sleep, on_sleep);
+	uv_unref((uv_handle_t *)&b->sleep);
+	if (conf->who_fd != -1)
+		b->whochan = whochan_open(&b->loop, conf->who_fd, b, open_go_on);
+}
+
 static void *
 broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 {
 	static struct broker b;
 
-	event_init(conf->log_fd);
 	denial_init(conf->violations_fd);
 	b.judge = judge_new(conf->rules_fd, conf->encdns);
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id))
 		fatal("cannot start");
+	events_open(&b, conf);
 	b.client = chan_new(rfd, wfd, R_PROXY, R_STACK, &b);
 	b.dialler = chan_new(conf->dial_fd, conf->dial_fd, R_PROXY, R_DIAL, &b);
 	if (b.client == NULL || b.dialler == NULL)
@@ -440,6 +525,8 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	names_open(&b, conf);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
+	chan_uv_before_flush(b.client_uv, events_out);
+	chan_uv_before_flush(b.dialler_uv, events_out);
 	chan_uv_on_flush(b.client_uv, on_client_flush);
 	chan_uv_on_flush(b.dialler_uv, on_dialler_flush);
 	return &b;
@@ -453,6 +540,8 @@ broker_hello(void *arg)
 
 	if (b->namechan != NULL)
 		namechan_hello(b->namechan);
+	if (b->whochan != NULL)
+		whochan_hello(b->whochan);
 }
 
 static int
@@ -461,7 +550,8 @@ broker_run(void *arg)
 	struct broker *b = arg;
 
 	uv_run(&b->loop, UV_RUN_DEFAULT);
-	return b->status != 0 || event_lost() ? 1 : 0;
+	event_flush();
+	return b->status != 0 ? 1 : event_lost() ? EVENT_LOST : 0;
 }
 
 const struct stage broker_stage = {

@@ -14,6 +14,7 @@
 #include "idmap.h"
 #include "namechan.h"
 #include "proxy.h"
+#include "who.h"
 
 #define LATE_MAX	64
 
@@ -27,6 +28,9 @@ struct asked {
 	bool		 opened;
 	struct msg_open	 open;		/* dst: the address that is tried */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
+	struct addr	 local;		/* once it is open: of the host's side */
+	struct who	*who;		/* NULL: not known */
+	char		*rule, *server_name;	/* for the record; NULL: not known */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -40,9 +44,15 @@ struct late_close {
 struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
+	uv_prepare_t	 sleep;
 	struct judge	*judge;
 	struct names	*names;		/* NULL: nobody wants to know them */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
+	struct whochan	*whochan;	/* NULL: nobody asks whose a flow is */
+	struct {
+		uint64_t	 flow;
+		const struct who *who;	/* NULL: not known */
+	} opening;			/* the OPEN that is being judged */
 	bool		 synthetic;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
@@ -85,6 +95,10 @@ void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 void		 asked_nowhere(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const char *why);
 
+/* For the record: which rule has let it through. */
+void		 asked_rule(struct broker *, struct asked *);
+/* And the name that its first flight told. */
+void		 record_server_name(struct asked *, const char *name);
 struct record_names asked_names(const struct asked *);
 /* Of an address that no flow goes to yet, by all that cf-dns has said. */
 struct record_names asked_names_at(struct broker *, const struct addr *);

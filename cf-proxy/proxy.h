@@ -19,6 +19,7 @@
 
 #include "chan.h"
 #include "encdns.h"
+#include "event.h"
 #include "limit.h"
 #include "names.h"
 #include "policy.h"
@@ -32,7 +33,10 @@ struct proxy_conf {
 	bool		 policy;		/* the role */
 	bool		 print;			/* -n */
 	int		 verbose;
-	int		 dial_fd, log_fd;	/* of the policy stage; -1: none */
+	bool		 color;			/* of what -v says */
+	int		 dial_fd;		/* of the policy stage; -1: none */
+	int		 log_fd[EVENT_FDS];	/* the same */
+	int		 who_fd;		/* the same */
 	int		 names_fd, hosts_fd;	/* the same */
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
 	int		 dns_fd;		/* of the dialler; -1: none */
@@ -83,24 +87,33 @@ struct judge	*judge_new(int rules_fd, enum encdns_choice);
 bool		 judge_flow(const struct judge *, const struct msg_open *,
 		    const char *const *names, size_t n, struct rules_words *out);
 bool		 judge_dial(const struct judge *, const struct msg_open *, struct rules_words *out);
+/* Of what judge_flow() allows: the words of the rule that did; false: there are no rules. */
+bool		 judge_allowed(const struct judge *, const struct msg_open *,
+		    const char *const *names, size_t n, struct rules_words *out);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 
 /* ---- record.c: the events of the policy stage ---- */
 
-/* The names of a flow, newest first. */
+struct who;
+
+/* What events tell of a flow beside its OPEN: above all its names, newest first. */
 struct record_names {
 	const char	*name[NAMES_A_FLOW];
 	size_t		 n;
+	uint64_t	 flow;		/* its number */
+	const struct who *who;		/* the process that opened it; NULL: not known */
+	const struct addr *local;	/* host side; NULL: not known (yet) */
+	const char	*rule;		/* that let it through; NULL: it is not about any */
+	const char	*server_name;	/* of its first flight (record_server_name), or NULL */
 };
 
 void		 record_attempt(const struct msg_open *, const struct record_names *);
 /* error: NULL when the flow is open. */
 void		 record_result(const struct msg_open *, const struct record_names *,
 		    const char *error, size_t len);
-/* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
-		    const char *name);
+		    const struct record_names *);
 void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
 		    const struct msg_close *, uint64_t duration_ms);
 /*

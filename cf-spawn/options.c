@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "flowlog.h"
 #include "inside.h"
 #include "log.h"
 #include "spawn.h"
@@ -107,6 +108,7 @@ SWITCH(check_only)
 SWITCH(fail_on_leak)
 TEXT(hosts_file)
 TEXT(capture_file)
+TEXT(flow_log)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -224,6 +226,8 @@ static const struct cli_option options[] = {
 	  "write the tree's packets to FILE (pcapng)" },
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
+	{ 0,   "flow-log",	"FILE",		set_flow_log,
+	  "write what happens to FILE as JSON lines (-: stdout, fd:N)" },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
@@ -263,7 +267,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	const char *debug = getenv("CHILDFLOW_DEBUG");
 	int at;
 
-	conf->status_fd = -1;
+	conf->status_fd = conf->log_fd = -1;
+	flowlog_watch_failures(conf);
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;

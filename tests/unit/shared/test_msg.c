@@ -10,7 +10,7 @@
 #include "../main.h"
 #include "frame.h"
 
-#define ROLES	6
+#define ROLES	7
 
 /* A whole frame of this row, `len` long, as frame_next() sees it. */
 static int
