@@ -42,7 +42,7 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
-	ngtcp2-client ngtcp2-server unbound busybox-static
+	ngtcp2-client ngtcp2-server unbound python3-jsonschema busybox-static
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
@@ -111,19 +111,23 @@ FORCE:
 
 install: all $(FINDERS:%=$(B)/installed/bin/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+	    $(DESTDIR)$(PREFIX)/share/childflow
 	install -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
 	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
 	for f in $(HELPER_FILES); do \
 	    p=$${f##*/} && install -m 755 $$f $(DESTDIR)$(LIBEXECDIR)/$$p && \
 	    ln -sf $(LIBEXECDIR)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
 	for m in man/*.[1-9]; do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
+	install -m 644 shared/*.schema.json $(DESTDIR)$(PREFIX)/share/childflow/
 	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
 
 uninstall:
 	for p in $(PROGS) childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
 	for p in $(HELPERS); do rm -f $(DESTDIR)$(LIBEXECDIR)/$$p; done
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
+	for f in shared/*.schema.json; do rm -f $(DESTDIR)$(PREFIX)/share/childflow/$${f##*/}; done
+	-rmdir $(DESTDIR)$(PREFIX)/share/childflow
 	for m in man/*.[1-9]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(MANDIR)/man1/childflow.1
 

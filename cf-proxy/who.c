@@ -63,8 +63,10 @@ on_timeout(uv_timer_t *t)
 	struct whochan *wc = t->data;
 	struct waiting *w;
 
-	while ((w = TAILQ_FIRST(&wc->all)) != NULL && w->until <= uv_now(wc->loop))
+	while ((w = TAILQ_FIRST(&wc->all)) != NULL && w->until <= uv_now(wc->loop)) {
+		log_debug("flow %llu: nobody said in time whose it is", (unsigned long long)w->flow);
 		go_on(wc, w, NULL);
+	}
 	timer_set(wc);
 }
 

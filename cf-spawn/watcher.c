@@ -41,6 +41,7 @@ static const struct sandbox_row watcher_rows[] = {
 	ALLOW(readlinkat,	"their descriptors and programs"),
 	ALLOW(getdents64,	"lists of descriptors and threads"),
 	ALLOW(lseek,		"the same list once more"),
+	ALLOW(pread64,		"the name of a process once more"),
 	ALLOW_NULL(sendto, 4,	"questions to the kernel, about sockets"),
 	ALLOW(recvfrom,		"its answers"),
 #ifdef SYS_poll
@@ -82,6 +83,7 @@ on_who(struct chan *c, const struct frame *f, int fd)
 	struct msg_who m;
 	struct whose who;
 	unsigned long inode;
+	bool known;
 
 	(void)fd;
 	if (!msg_who_get(&r, &m)) {
@@ -89,8 +91,12 @@ on_who(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	inode = sockdiag_inode(me->diag_fd, &m, me->ifindex);
-	answer(c, f->flow, inode != 0 && whose_find(inode, &who) ? &who : &nobody);
-	(void)chan_flush(c);		/* each at once: somebody waits */
+	known = inode != 0 && whose_find(inode, &who);
+	if (!known)
+		log_debug("flow %llu: %s", (unsigned long long)f->flow, inode == 0 ?
+		    "its socket is gone, or of a kind that cannot be asked about" :
+		    "no process of the tree has its socket");
+	answer(c, f->flow, known ? &who : &nobody);
 }
 
 static const struct chan_handler handlers[] = { { MSG_WHO, on_who }, { 0 } };
@@ -108,7 +114,9 @@ serve(struct chan *c)
 			p.events |= POLLOUT;
 		if (poll(&p, 1, -1) == -1 && errno != EINTR)
 			fatal("cannot wait");
-		if (chan_flush(c) < 0 || ((p.revents & ~POLLOUT) != 0 && (rc = chan_read(c)) <= 0))
+		if ((p.revents & ~POLLOUT) != 0 && (rc = chan_read(c)) <= 0)
+			break;
+		if (chan_flush(c) < 0)
 			break;
 	}
 	if (chan_why(c) == NULL)
@@ -163,6 +171,7 @@ watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, c
 	chan_handlers(c, handlers);
 	sandbox_seal(watcher_sandbox);
 	chan_hello(c, 0);
+	(void)chan_flush(c);
 	_exit(serve(c));
 }
 

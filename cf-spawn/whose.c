@@ -29,15 +29,16 @@
 #define CACHED		8
 #define NEAR		3		/* descriptors after the last one that are looked at first */
 #define TREE_MAX	8192		/* processes that one search looks at */
-#define SEARCH_MS	15
+#define SEARCH_MS	80
+#define SEARCHES	3		/* the kernel's lists may miss some while others end */
 #define LINK_LEN	32		/* "socket:[4294967295]" */
 
 struct proc {
-	int		 dir, fds;	/* /proc/PID and its fd; -1: no process */
+	int		 dir, fds, comm;	/* /proc/PID, its fd and comm; -1: no process */
 	pid_t		 pid;
 	int		 fd;		/* under this number it had the last socket */
 	int		 up_fds;	/* of its parent, which is ids.parent[0]; -1: not open */
-	struct msg_whose ids;		/* as they were when it was seen first, or had a new parent */
+	struct msg_whose ids;		/* as they were when it was seen first */
 };
 
 static struct {
@@ -57,9 +58,11 @@ proc_close(struct proc *p)
 		close(p->dir);
 	if (p->fds != -1)
 		close(p->fds);
+	if (p->comm != -1)
+		close(p->comm);
 	if (p->up_fds != -1)
 		close(p->up_fds);
-	p->dir = p->fds = p->up_fds = -1;
+	p->dir = p->fds = p->comm = p->up_fds = -1;
 }
 
 static int
@@ -74,11 +77,11 @@ proc_dir(pid_t pid)
 static bool
 proc_open(struct proc *p, pid_t pid)
 {
-	*p = (struct proc){ .pid = pid, .fds = -1, .fd = -1, .up_fds = -1 };
+	*p = (struct proc){ .pid = pid, .fds = -1, .comm = -1, .fd = -1, .up_fds = -1 };
 	p->dir = proc_dir(pid);
 	if (p->dir != -1)
 		p->fds = openat(p->dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (p->fds != -1)
+	if (p->fds != -1 && (p->comm = openat(p->dir, "comm", O_RDONLY | O_CLOEXEC)) != -1)
 		return true;
 	proc_close(p);
 	return false;
@@ -169,20 +172,16 @@ text_read(int dir, const char *name, char *out, size_t room)
 	return n;
 }
 
-/* Its parent, and its name where comm is not NULL (proc(5), /proc/pid/stat); 0: it is gone. */
+/* Its parent (proc(5), /proc/pid/stat); 0: it is gone. */
 static pid_t
-parent_of(int dir, char comm[MSG_COMM_MAX + 1])
+parent_of(int dir)
 {
-	char text[512], *open, *close;
+	char text[512], *close;
 	int ppid;
 
 	if (text_read(dir, "stat", text, sizeof(text)) <= 0 ||
-	    (open = strchr(text, '(')) == NULL || (close = strrchr(text, ')')) == NULL ||
-	    sscanf(close + 1, " %*c %d", &ppid) != 1)
+	    (close = strrchr(text, ')')) == NULL || sscanf(close + 1, " %*c %d", &ppid) != 1)
 		return 0;
-	*close = '\0';
-	if (comm != NULL)
-		snprintf(comm, MSG_COMM_MAX + 1, "%s", open + 1);
 	return ppid;
 }
 
@@ -251,9 +250,8 @@ now_ms(void)
 }
 
 static bool
-tree_search(struct proc *out, const char *link, size_t len)
+tree_search(struct proc *out, const char *link, size_t len, uint64_t until)
 {
-	uint64_t until = now_ms() + SEARCH_MS;
 	size_t n;
 	int dir;
 
@@ -269,6 +267,17 @@ tree_search(struct proc *out, const char *link, size_t len)
 		n = children_add(out->dir, n);
 		proc_close(out);
 	}
+	return false;
+}
+
+static bool
+tree_searched(struct proc *out, const char *link, size_t len)
+{
+	uint64_t until = now_ms() + SEARCH_MS;
+
+	for (int i = 0; i < SEARCHES; i++)
+		if (tree_search(out, link, len, until))
+			return true;
 	return false;
 }
 
@@ -311,9 +320,6 @@ parents_read(struct proc *p, pid_t parent)
 {
 	int dir;
 
-	if (p->up_fds != -1)
-		close(p->up_fds);
-	p->up_fds = -1;
 	p->ids = (struct msg_whose){ .pid = (uint32_t)p->pid };
 	for (size_t i = 0; i < MSG_PARENTS_MAX && parent > 1 && parent != w.root; i++) {
 		p->ids.parent[i] = (uint32_t)parent;
@@ -321,23 +327,28 @@ parents_read(struct proc *p, pid_t parent)
 			return;
 		if (i == 0)
 			p->up_fds = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		parent = parent_of(dir, NULL);
+		parent = parent_of(dir);
 		close(dir);
 	}
 }
 
+/* What it runs may be another program since; its parents are not read again, which costs most. */
 static bool
 describe(struct proc *p, struct whose *out)
 {
-	pid_t parent = parent_of(p->dir, out->comm);
-	ssize_t len = readlinkat(p->dir, "exe", out->exe, MSG_EXE_MAX);
+	ssize_t comm = pread(p->comm, out->comm, MSG_COMM_MAX, 0), exe;
+	pid_t parent;
 
-	if (parent == 0)
+	if (comm <= 0)
 		return false;		/* it has ended */
-	out->exe[len > 0 ? len : 0] = '\0';
-	if (p->ids.pid == 0 || (p->ids.parent[0] != 0 ? p->ids.parent[0] != (uint32_t)parent :
-	    parent != w.root && parent > 1))
+	out->comm[out->comm[comm - 1] == '\n' ? comm - 1 : comm] = '\0';
+	exe = readlinkat(p->dir, "exe", out->exe, MSG_EXE_MAX);
+	out->exe[exe > 0 ? exe : 0] = '\0';
+	if (p->ids.pid == 0) {
+		if ((parent = parent_of(p->dir)) == 0)
+			return false;
 		parents_read(p, parent);
+	}
 	out->ids = p->ids;
 	return true;
 }
@@ -362,7 +373,7 @@ whose_init(pid_t root, const pid_t *not, size_t n)
 		if (not[i] > 0)
 			w.not[w.n_not++] = not[i];
 	for (size_t i = 0; i < CACHED; i++)
-		w.cache[i].dir = w.cache[i].fds = w.cache[i].up_fds = -1;
+		w.cache[i] = (struct proc){ .dir = -1, .fds = -1, .comm = -1, .up_fds = -1 };
 	if ((w.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return "there is no /proc";
 	len = readlinkat(w.proc_fd, "self", self, sizeof(self) - 1);
@@ -385,7 +396,7 @@ whose_find(unsigned long inode, struct whose *out)
 	struct proc p;
 
 	if (!cache_search(link, len)) {
-		if (!tree_search(&p, link, len))
+		if (!tree_searched(&p, link, len))
 			return false;
 		cache_add(&p);
 	}
