@@ -13,6 +13,8 @@
  *     CLOSE ---------> flow_end                CLOSE ---->
  *     LIMIT ---------> limit_reached
  *
+ * Where events want to know it, cf-spawn's watcher is asked first whose an OPEN is (who.h).
+ *
  * An event is written before the frame that makes its effect visible goes on.  Where
  * descriptors cannot be passed, DATA, WINDOW, EOF and RESET of open flows go through
  * unread and unchanged; the two ends keep the credit.

@@ -6,7 +6,7 @@
  *   cf-netstack == OPEN ==> policy stage == OPEN ==> dialler ---> destinations
  *               <= OPENED =              <= OPENED =
  *
- *                        ^= NAME, RESOLVE = cf-dns
+ *                        ^= NAME, RESOLVE = cf-dns, WHO = the watcher
  *
  * The policy stage (broker.h; namechan.c, names.c, record.c) decides and records and has no
  * sockets; the dialler (dial.h) has sockets and reads nothing of the tree but fixed-size

@@ -35,7 +35,7 @@ struct whochan {
 	who_known	 on_known;
 	bool		 ended;
 	struct idmap	 by_flow;
-	TAILQ_HEAD(, waiting) all;	/* oldest first */
+	TAILQ_HEAD(waiting_list, waiting) all;	/* oldest first */
 };
 
 static void	timer_set(struct whochan *);

@@ -5,6 +5,7 @@
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
  *	                         +--capture-- cf-capture
  *	cf-spawn --told-- cf-dns, cf-proxy dialler	(control.c)
+ *	cf-proxy policy --who-- the watcher, a process of cf-spawn (watcher.c)
  *
  * Every line is a socket pair.  A helper finds the channel to its client on standard
  * input and output and all others under the numbers that its options name.  The dialler

@@ -105,8 +105,6 @@ static const struct chan_handler handlers[] = { { MSG_WHO, on_who }, { 0 } };
 static int
 serve(struct chan *c)
 {
-	int rc;
-
 	for (;;) {
 		struct pollfd p = { .fd = chan_rfd(c), .events = POLLIN };
 
@@ -114,7 +112,7 @@ serve(struct chan *c)
 			p.events |= POLLOUT;
 		if (poll(&p, 1, -1) == -1 && errno != EINTR)
 			fatal("cannot wait");
-		if ((p.revents & ~POLLOUT) != 0 && (rc = chan_read(c)) <= 0)
+		if ((p.revents & ~POLLOUT) != 0 && chan_read(c) <= 0)
 			break;
 		if (chan_flush(c) < 0)
 			break;
@@ -139,7 +137,7 @@ ids_take(const struct identity *id)
 }
 
 static _Noreturn void
-watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, const pid_t *not,
+watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, const pid_t *apart,
     size_t n, pid_t root)
 {
 	struct watcher me = { .ifindex = ifindex };
@@ -161,7 +159,7 @@ watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, c
 	if (getppid() != root)		/* it died before we could ask to be told */
 		_exit(1);
 	me.diag_fd = diag_fd;
-	if ((why = whose_init(root, not, n)) != NULL) {
+	if ((why = whose_init(root, apart, n)) != NULL) {
 		log_warnx("processes are not told in events: %s", why);
 		close(diag_fd);
 		me.diag_fd = -1;	/* then all questions are answered with "nobody" */
@@ -178,15 +176,15 @@ watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, c
 void
 watcher_start(struct helpers *h, int diag_fd, unsigned ifindex, const struct identity *id)
 {
-	pid_t not[HELPER_KINDS], root = getpid(), pid;
+	pid_t apart[HELPER_KINDS], root = getpid(), pid;
 
 	for (int k = 0; k < HELPER_KINDS; k++)
-		not[k] = h->helper[k].pid;
+		apart[k] = h->helper[k].pid;
 	if ((pid = fork()) == -1)
 		fatal("cannot start a process");
 	if (pid == 0) {
-		not[HELPER_WATCHER] = getpid();
-		watcher_main(h->watcher_fd, diag_fd, ifindex, id, not, HELPER_KINDS, root);
+		apart[HELPER_WATCHER] = getpid();
+		watcher_main(h->watcher_fd, diag_fd, ifindex, id, apart, HELPER_KINDS, root);
 	}
 	h->helper[HELPER_WATCHER].pid = pid;
 	close(h->watcher_fd);

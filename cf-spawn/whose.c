@@ -43,8 +43,8 @@ struct proc {
 
 static struct {
 	int		 proc_fd;	/* /proc */
-	pid_t		 root, not[WHOSE_NOT_MAX];
-	size_t		 n_not;
+	pid_t		 root, apart[WHOSE_APART_MAX];
+	size_t		 n_apart;
 	struct proc	 cache[CACHED];	/* the last one first */
 	pid_t		 queue[TREE_MAX];
 } w;
@@ -190,8 +190,8 @@ parent_of(int dir)
 static bool
 is_not(pid_t pid)
 {
-	for (size_t i = 0; i < w.n_not; i++)
-		if (w.not[i] == pid)
+	for (size_t i = 0; i < w.n_apart; i++)
+		if (w.apart[i] == pid)
 			return true;
 	return false;
 }
@@ -363,15 +363,15 @@ parent_has(const struct proc *p, const char *link, size_t len)
 /* ---- all of it ---- */
 
 const char *
-whose_init(pid_t root, const pid_t *not, size_t n)
+whose_init(pid_t root, const pid_t *apart, size_t n)
 {
 	char self[32], path[64];
 	ssize_t len;
 
 	w.root = root;
-	for (size_t i = 0; i < n && w.n_not < WHOSE_NOT_MAX; i++)
-		if (not[i] > 0)
-			w.not[w.n_not++] = not[i];
+	for (size_t i = 0; i < n && w.n_apart < WHOSE_APART_MAX; i++)
+		if (apart[i] > 0)
+			w.apart[w.n_apart++] = apart[i];
 	for (size_t i = 0; i < CACHED; i++)
 		w.cache[i] = (struct proc){ .dir = -1, .fds = -1, .comm = -1, .up_fds = -1 };
 	if ((w.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)

@@ -11,7 +11,7 @@
 
 #include "msg.h"
 
-#define WHOSE_NOT_MAX	16
+#define WHOSE_APART_MAX	16
 
 struct whose {
 	struct msg_whose ids;
@@ -20,10 +20,10 @@ struct whose {
 };
 
 /*
- * root: the process whose descendants are the tree, but for those in `not` and their own.
+ * root: the process whose descendants are the tree, but for those in `apart` and their own.
  * NULL, or why it cannot be done here.
  */
-const char	*whose_init(pid_t root, const pid_t *not, size_t n);
+const char	*whose_init(pid_t root, const pid_t *apart, size_t n);
 /* False: nobody that could be found. */
 bool		 whose_find(unsigned long inode, struct whose *out);
 
