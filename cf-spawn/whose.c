@@ -4,8 +4,8 @@
  * The names in /proc are the tree's to choose; numbers are the kernel's.  A process is known by an
  * open directory /proc/PID, which never comes to mean another one with the same number.
  *
- * Looked at first are the processes that were found last, at the descriptors near the last one:
- * who opens a connection opens more.  Then the whole tree, from its first processes downwards, by
+ * Looked at first are the processes that were found last, under the numbers of descriptors that
+ * they had sockets under: who opens a connection opens more.  Then the whole tree, from its first processes downwards, by
  * the lists of children that the kernel keeps.  Where several hold the socket (after fork), it is
  * the one that the others descend from: it is found first on the way down, and looked for on the
  * way up from one that was known.
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define CACHED		8
-#define NEAR		3		/* descriptors after the last one that are looked at first */
+#define RECENT		24		/* numbers of descriptors that are looked at first */
 #define TREE_MAX	8192		/* processes that one search looks at */
 #define SEARCH_MS	80
 #define SEARCHES	3		/* the kernel's lists may miss some while others end */
@@ -37,6 +37,7 @@ struct proc {
 	int		 dir, fds, comm;	/* /proc/PID, its fd and comm; -1: no process */
 	pid_t		 pid;
 	int		 fd;		/* under this number it had the last socket */
+	int		 recent[RECENT], n_recent;	/* and under these the ones before */
 	int		 up_fds;	/* of its parent, which is ids.parent[0]; -1: not open */
 	struct msg_whose ids;		/* as they were when it was seen first */
 };
@@ -106,13 +107,34 @@ has_number(struct proc *p, int fd, const char *link, size_t len)
 	return true;
 }
 
+/* A number is used again when its connection is closed, or the next one is. */
+static void
+recent_add(struct proc *p)
+{
+	int i;
+
+	for (i = 0; i < p->n_recent && p->recent[i] != p->fd; i++)
+		;
+	if (i == p->n_recent && p->n_recent < RECENT)
+		p->n_recent++;
+	if (i == RECENT)
+		i = RECENT - 1;
+	memmove(&p->recent[1], &p->recent[0], (size_t)i * sizeof(p->recent[0]));
+	p->recent[0] = p->fd;
+}
+
 static bool
 has_near(struct proc *p, const char *link, size_t len)
 {
-	for (int fd = p->fd; fd >= 0 && fd <= p->fd + NEAR; fd++)
-		if (has_number(p, fd, link, len))
+	if (p->n_recent == 0)
+		return false;
+	/* One after the other, or many at a time: then the oldest ends first, most often. */
+	if (has_number(p, p->recent[0], link, len))
+		return true;
+	for (int i = p->n_recent - 1; i > 0; i--)
+		if (has_number(p, p->recent[i], link, len))
 			return true;
-	return false;
+	return has_number(p, p->recent[0] + 1, link, len);
 }
 
 /* The next directory entry that is a number; -1: no more. */
@@ -400,11 +422,13 @@ whose_find(unsigned long inode, struct whose *out)
 			return false;
 		cache_add(&p);
 	}
+	recent_add(&w.cache[0]);
 	while (describe(&w.cache[0], out)) {
 		if (!parent_has(&w.cache[0], link, len) ||
 		    !proc_open(&p, (pid_t)out->ids.parent[0]))
 			return true;
 		p.fd = w.cache[0].fd;
+		recent_add(&p);
 		cache_add(&p);
 	}
 	return false;

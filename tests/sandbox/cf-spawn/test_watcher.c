@@ -127,7 +127,7 @@ static pid_t
 connected(int type, const struct sockaddr_in *to, struct sockaddr_in *from, int say[2])
 {
 	socklen_t len = sizeof(*from);
-	pid_t pid = fork();
+	pid_t pid = fork(), parent;
 	int fd;
 
 	if (pid != 0) {
@@ -143,8 +143,11 @@ connected(int type, const struct sockaddr_in *to, struct sockaddr_in *from, int 
 	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0 ||
 	    getsockname(fd, (struct sockaddr *)from, &len) != 0)
 		_exit(1);
+	parent = getpid();
 	if (fork() == 0) {		/* it has it too */
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != parent)
+			_exit(0);
 		pid = 1;
 	}
 	if (pid == 0)
