@@ -132,8 +132,8 @@ install: all $(FINDERS:%=$(B)/installed/bin/%)
 	    p=$${f##*/} && install -m 755 $$f $(DESTDIR)$(LIBEXECDIR)/$$p && \
 	    ln -sf $(LIBEXECDIR)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
 	for m in man/*.[1-9]; do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
-	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
 	install -m 644 shared/*.schema.json $(DESTDIR)$(PREFIX)/share/childflow/
+	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
 
 uninstall:
 	for p in $(PROGS) cf-toml childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done

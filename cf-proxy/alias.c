@@ -115,7 +115,7 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 void
 alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
 {
-	static const struct record_names none;
+	const struct record_names none = { .flow = id, .who = b->opening.who };
 	uint32_t number = synthetic_number(&o->dst);
 	const char *name;
 	struct asked *fl;

@@ -16,6 +16,7 @@
 #include "namechan.h"
 #include "quota.h"
 #include "proxy.h"
+#include "who.h"
 
 #define LATE_MAX	64
 
@@ -37,6 +38,9 @@ struct asked {
 	struct alias	*alias;		/* NULL: the tree named the address itself */
 	struct first	*first;		/* NULL: it owes no first flight */
 	struct quota_hold *quota;	/* NULL: none covers it */
+	struct addr	 local;		/* once it is open: of the host's side */
+	struct who	*who;		/* NULL: not known */
+	char		*rule, *server_name;	/* for the record; NULL: not known */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -50,6 +54,7 @@ struct late_close {
 struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
+	uv_prepare_t	 sleep;
 	struct judge	*judge;
 	struct quotas	*quotas;	/* NULL: there are none */
 	struct settling	*settling;	/* flows that only the dialler has yet (payload.c) */
@@ -57,6 +62,11 @@ struct broker {
 	struct reload	*reload;	/* NULL: no new rules will come */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
 	struct firsts	*firsts;
+	struct whochan	*whochan;	/* NULL: nobody asks whose a flow is */
+	struct {
+		uint64_t	 flow;
+		const struct who *who;	/* NULL: not known */
+	} opening;			/* the OPEN that is being judged */
 	bool		 synthetic;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
@@ -109,6 +119,10 @@ void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 void		 asked_nowhere(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const char *why);
 
+/* For the record: which rule has let it through. */
+void		 asked_rule(struct broker *, struct asked *);
+/* And the name that its first flight told. */
+void		 record_server_name(struct asked *, const char *name);
 struct record_names asked_names(const struct asked *);
 /* Of an address that no flow goes to yet, by all that cf-dns has said. */
 struct record_names asked_names_at(struct broker *, const struct addr *);

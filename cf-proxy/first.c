@@ -260,15 +260,14 @@ static bool
 refuse(struct broker *b, struct asked *fl, const struct rules_words *why)
 {
 	struct record_names names = asked_names(fl);
-	const char *name = names.n > 0 ? names.name[0] : NULL;
 
 	if (judge_permits(b->judge, why)) {
-		record_permitted(&fl->open, why, name);
+		record_permitted(&fl->open, why, &names);
 		unlist(b->firsts, fl->first);
 		fl->first->at_port = true;
 		return false;
 	}
-	record_violation(&fl->open, why, name);
+	record_violation(&fl->open, why, &names);
 	fl->over = why->reason_code;
 	end(b, fl, EACCES);
 	return true;
@@ -497,6 +496,8 @@ judge_names(struct broker *b, struct asked *fl, const struct flight *said, const
 	struct rules_words why;
 	size_t given = 0;
 
+	if (said->n_names > 0)
+		record_server_name(fl, said->name[0]);
 	for (size_t i = 0; i < said->n_names; i++) {
 		const char *name = said->name[i];
 

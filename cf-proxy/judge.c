@@ -175,6 +175,19 @@ judge_flow(const struct judge *j, const struct msg_open *o, const char *const *n
 }
 
 bool
+judge_allowed(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
+    struct rules_words *out)
+{
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_verdict v;
+
+	if (!j->has_rules || !rules_judge(&j->rules, &flow, &v))
+		return false;
+	rules_explain(&j->rules, &v, &flow, NULL, out);
+	return true;
+}
+
+bool
 judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *out)
 {
 	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };

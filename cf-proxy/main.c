@@ -19,7 +19,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		10	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		13	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -40,7 +40,8 @@ inherited_fd(const char *arg, int *out, char *why)
 }
 
 CLI_SET(proxy_conf, dial_fd, inherited_fd)
-CLI_SET(proxy_conf, log_fd, inherited_fd)
+CLI_SET(proxy_conf, who_fd, inherited_fd)
+CLI_SET(proxy_conf, color, cli_true)
 CLI_SET(proxy_conf, names_fd, inherited_fd)
 CLI_SET(proxy_conf, hosts_fd, inherited_fd)
 CLI_SET(proxy_conf, violations_fd, inherited_fd)
@@ -53,6 +54,18 @@ CLI_SET(proxy_conf, policy, cli_true)
 CLI_SET(proxy_conf, synthetic, cli_true)
 CLI_SET(proxy_conf, resolvers_only, cli_true)
 CLI_SET_HELPER(proxy_conf, cli)
+
+static bool
+set_log_fd(void *arg_conf, const char *arg, char *why)
+{
+	struct proxy_conf *conf = arg_conf;
+
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (conf->log_fd[i] == -1)
+			return inherited_fd(arg, &conf->log_fd[i], why);
+	snprintf(why, CLI_WHY_LEN, "it can be given %d times", EVENT_FDS);
+	return false;
+}
 
 static bool
 set_block_encdns(void *conf, const char *arg, char *why)
@@ -108,7 +121,8 @@ set_resolver(void *arg_conf, const char *arg, char *why)
 static const struct cli_option options[] = {
 	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
 	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
-	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines" },
+	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines (may be given twice)" },
+	{ 0,   "who-fd", "N", set_who_fd, "policy stage: a channel to who knows the tree's processes" },
 	{ 0,   "names-fd", "N", set_names_fd, "policy stage: a channel to cf-dns, about names" },
 	{ 0,   "hosts-fd", "N", set_hosts_fd, "policy stage: a hosts file, whose names count for ever" },
 	{ 0,   "synthetic", NULL, set_synthetic,
@@ -135,6 +149,7 @@ static const struct cli_option options[] = {
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
 	{ 'n', "print", NULL, set_print, "print what the sandbox allows this stage, and exit" },
 	{ 'v', "verbose", NULL, set_verbose, "say each event on standard error" },
+	{ 0,   "color", NULL, set_color, "policy stage: with -v, in colours" },
 	{ 'h', "help", NULL, set_help, "print this" },
 	{ 'V', "version", NULL, set_version, "print the version" },
 	{ 0 }
@@ -152,12 +167,12 @@ misfit(const struct proxy_conf *conf)
 {
 	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
 		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
-	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
+	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd[0] != -1 || conf->who_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
 	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK ||
 	    conf->quotas_fd != -1))
-		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --quotas-fd, "
-		    "--synthetic, --keep-flows and --quic are for --policy";
+		return "--dial-fd, --log-fd, --who-fd, --violations-fd, --names-fd, --hosts-fd, "
+		    "--quotas-fd, --synthetic, --keep-flows and --quic are for --policy";
 	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
 		return "--keep-flows needs --control-fd";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
@@ -171,9 +186,9 @@ misfit(const struct proxy_conf *conf)
 static void
 fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd, conf->rules_fd,
-	    conf->violations_fd, conf->names_fd, conf->hosts_fd, conf->control_fd,
-	    conf->quotas_fd };
+	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd[0],
+	    conf->log_fd[1], conf->who_fd, conf->rules_fd, conf->violations_fd, conf->names_fd,
+	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, -1 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -185,8 +200,9 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 int
 main(int argc, char *argv[])
 {
-	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1,
-	    .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1, .names_fd = -1,
+	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = { -1, -1 }, .who_fd = -1,
+	    .dns_fd = -1, .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1,
+	    .names_fd = -1,
 	    .hosts_fd = -1 };
 	const struct stage *stage;
 	const char *why = NULL;

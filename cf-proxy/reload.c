@@ -168,7 +168,7 @@ judge_again(struct broker *b)
 			opening_end(b, fl, &why);
 			continue;
 		}
-		record_withdrawn(&fl->open, &why, names.n > 0 ? names.name[0] : NULL);
+		record_withdrawn(&fl->open, &why, &names);
 		reload_end(b, fl, "policy_reload");
 	}
 	if (ended > 0)

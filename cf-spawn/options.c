@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "flowlog.h"
 #include "inside.h"
 #include "log.h"
 #include "profile.h"
@@ -123,6 +124,7 @@ TEXT(hosts_file)
 TEXT(capture_file)
 TEXT(report_file)
 TEXT(learn_file)
+TEXT(flow_log)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -329,6 +331,8 @@ const struct cli_option options_table[] = {
 	  "write the tree's packets to FILE (pcapng)" },
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
+	{ 0,   "flow-log",	"FILE",		set_flow_log,
+	  "write what happens to FILE as JSON lines (-: stdout, fd:N)" },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,
@@ -468,8 +472,9 @@ options_parse(struct conf *conf, int argc, char **argv)
 	static struct settings settings;	/* its texts are conf's */
 	char why[SETTINGS_WHY];
 
-	conf->status_fd = conf->learn_fd = -1;
+	conf->status_fd = conf->log_fd = conf->learn_fd = -1;
 	conf->learn_threshold = 8;
+	flowlog_watch_failures(conf);
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;

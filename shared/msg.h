@@ -46,7 +46,8 @@ enum role {
 	R_PROXY   = 8,		/* cf-proxy, policy stage */
 	R_DIAL    = 16,		/* cf-proxy, dialler */
 	R_CAPTURE = 32,		/* cf-capture */
-	R_ANY     = 63
+	R_WATCH   = 64,		/* cf-spawn's watcher: whose is a socket of the tree */
+	R_ANY     = 127
 };
 #define R_OPENER	(R_STACK | R_PROXY | R_DNS)	/* may ask for flows */
 #define R_SERVER	(R_PROXY | R_DIAL)		/* may grant them */
@@ -78,6 +79,12 @@ enum role {
 #define MSG_RULES_LEN		4
 #define MSG_INTERFACE_LEN	12
 #define MSG_PACKET_LEN		16
+#define MSG_WHO_LEN		44
+#define MSG_PARENTS_MAX		8
+#define MSG_WHOSE_LEN		(4 + 4 * MSG_PARENTS_MAX)
+#define MSG_COMM_MAX		64	/* the kernel's own limit is 15 (63 for its threads) */
+#define MSG_EXE_MAX		1024	/* a longer path is cut */
+#define MSG_WHOSE_TAIL		(MSG_COMM_MAX + 1 + MSG_EXE_MAX)
 
 #define MSG_TABLE(M)									\
 	/* name     no  from                to                  body               tail      fds */ \
@@ -109,7 +116,9 @@ enum role {
 	M(LISTEN,   83, R_SPAWN,            R_STACK,            MSG_LISTEN_LEN,    0,              1) \
 	M(RULES,    84, R_SPAWN,            R_DNS|R_PROXY|R_DIAL, MSG_RULES_LEN,   0,              1) \
 	M(RESOLVERS,85, R_SPAWN,            R_DNS|R_DIAL,       4,                 MSG_ADDRS_TAIL, 0) \
-	M(TAKEN,    86, R_DNS|R_PROXY|R_DIAL, R_SPAWN,            4,                 0,              0)
+	M(TAKEN,    86, R_DNS|R_PROXY|R_DIAL, R_SPAWN,            4,                 0,              0) \
+	M(WHO,      96, R_PROXY,            R_WATCH,            MSG_WHO_LEN,       0,              0) \
+	M(WHOSE,    97, R_WATCH,            R_PROXY,            MSG_WHOSE_LEN,     MSG_WHOSE_TAIL, 0)
 
 #define MSG_ENUM(name, no, from, to, body, tail, fds)	MSG_##name = (no),
 enum msg_type { MSG_TABLE(MSG_ENUM) };
@@ -309,6 +318,21 @@ struct msg_packet {
 	uint32_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
 };
 
+/* Whose is the socket of the tree that has this source?  flow is the flow's number. */
+struct msg_who {
+	uint8_t		proto;		/* as in OPEN */
+	struct addr	src, dst;
+};
+
+/*
+ * The process, or pid 0: it is not known.  The tail is its name, a zero byte, and the path of
+ * its program, which may be empty; the bytes are of the tree.
+ */
+struct msg_whose {
+	uint32_t	pid;
+	uint32_t	parent[MSG_PARENTS_MAX];	/* its parent first; 0 where there is none */
+};
+
 /*
  * put: body -> bytes at w.  get: bytes of a frame that frame_next() passed -> body;
  * false when a field has a value that does not exist (the frame is then garbage).
@@ -336,6 +360,8 @@ MSG_BODY(finish);
 MSG_BODY(listen);
 MSG_BODY(interface);
 MSG_BODY(packet);
+MSG_BODY(who);
+MSG_BODY(whose);
 #undef MSG_BODY
 
 /* One address of a list; false when its family does not exist. */

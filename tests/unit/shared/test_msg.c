@@ -10,7 +10,7 @@
 #include "../main.h"
 #include "frame.h"
 
-#define ROLES	6
+#define ROLES	7
 
 /* A whole frame of this row, `len` long, as frame_next() sees it. */
 static int
@@ -196,6 +196,8 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(tun, MSG_TUN_LEN, .mtu = 1500, .offloads = 0xffffffff);
 	ROUND_TRIP(listen, MSG_LISTEN_LEN, .family = 6, .port = 0xabcd);
 	ROUND_TRIP(interface, MSG_INTERFACE_LEN, .linktype = 101, .snaplen = 65535, .mtu = 1500);
+	ROUND_TRIP(who, MSG_WHO_LEN, .proto = IPPROTO_UDP, .src = V6(0xabcd), .dst = V6(80));
+	ROUND_TRIP(whose, MSG_WHOSE_LEN, .pid = UINT32_MAX, .parent = { 1, 2, [7] = UINT32_MAX });
 	ROUND_TRIP(packet, MSG_PACKET_LEN, .time = UINT64_MAX, .orig_len = 70000, .direction = 2);
 }
 END_TEST
