@@ -131,7 +131,12 @@ host_close(struct flow *f, bool reset)
 	case HOST_FD:
 		if (reset && is_stream(f))
 			setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-		close(f->fd);	/* leaves the epoll set with it: there is no other descriptor */
+		/*
+		 * It would leave the set with its last descriptor, but who handed it to us may
+		 * not have closed his yet, and an event would come for a flow that is no more.
+		 */
+		watch(f, EPOLL_CTL_DEL, f->fd, 0);
+		close(f->fd);
 		f->fd = -1;
 		break;
 	case HOST_LOCAL:
