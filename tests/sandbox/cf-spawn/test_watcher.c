@@ -218,9 +218,11 @@ START_TEST(garbage_ends_it)
 }
 END_TEST
 
+#ifndef CF_DEBUG			/* the sanitizers' runtime opens files to report */
 static void try_write(void)	{ open("/dev/null", O_WRONLY); }
 static void try_read_write(void) { open("/dev/null", O_RDWR); }
 static void try_create(void)	{ open("/dev/null", O_RDONLY | O_CREAT, 0600); }
+#endif
 static void try_socket(void)	{ socket(AF_INET, SOCK_STREAM, 0); }
 static void try_exec(void)	{ execl("/bin/true", "true", (char *)NULL); }
 static void try_ptrace(void)	{ ptrace(PTRACE_ATTACH, getppid(), 0, 0); }
@@ -229,7 +231,10 @@ static void try_unlink(void)	{ unlink("/no/such/file"); }
 static void try_fork(void)	{ fork(); }
 
 static void (*const forbidden[])(void) = {
-	try_write, try_read_write, try_create, try_socket, try_exec, try_ptrace, try_kill, try_unlink,
+#ifndef CF_DEBUG
+	try_write, try_read_write, try_create,
+#endif
+	try_socket, try_exec, try_ptrace, try_kill, try_unlink,
 	try_fork
 };
 
@@ -245,8 +250,12 @@ START_TEST(forbidden_call_kills)
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+#ifdef CF_DEBUG				/* it names the call and exits */
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+#else
 	ck_assert(WIFSIGNALED(status));
 	ck_assert_int_eq(WTERMSIG(status), SIGSYS);
+#endif
 }
 END_TEST
 
