@@ -70,7 +70,7 @@ static int	program_fd[HELPER_KINDS];
 bool
 helpers_watch(const struct conf *conf)
 {
-	return conf->flow_log != NULL || conf->verbose > 0;
+	return conf->flow_log != NULL || conf->learn_file != NULL || conf->verbose > 0;
 }
 
 static bool
