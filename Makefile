@@ -22,8 +22,8 @@ DEBUG      ?= 0
 FUZZ_SECONDS ?= 60
 JOBS       := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor
-HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor
+PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls
+HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls
 
 # What a program links is part of what it can do.  A short row is a good row.
 LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
@@ -31,18 +31,23 @@ LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
 LIBS.cf-proxy    := libuv libseccomp jansson
 LIBS.cf-capture  := libuv libseccomp
+LIBS.cf-upstream := libuv libseccomp
+LIBS.cf-upstream-tls := libuv libseccomp libssl libcrypto
 LIBS.cf-doctor   := libseccomp libmnl jansson
 LIBS.shared      := libuv libseccomp jansson libidn2
 
 # Files of one program that another is made with too: cf-doctor tries what cf-spawn does.
+# cf-upstream with TLS in place of none, for runs with an https:// proxy.
+ALSO.cf-upstream-tls := $(patsubst %.c,%.o,$(filter-out cf-upstream/notls.c,$(wildcard cf-upstream/*.c)))
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
-	libjansson-dev libmnl-dev libidn2-dev check
+	libjansson-dev libmnl-dev libidn2-dev libssl-dev check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
-	ngtcp2-client ngtcp2-server unbound busybox-static
+	ngtcp2-client ngtcp2-server unbound busybox-static tinyproxy squid-openssl microsocks \
+	dante-server stunnel4
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
@@ -89,6 +94,8 @@ $(B)/bin/$(1): $(call objs,$(1)) $(B)/libcf.a
 	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $(call objs,$(1)) $(B)/libcf.a $$(call libs,$(1))
 endef
 $(foreach p,$(PROGS),$(eval $(call PROG,$(p))))
+
+$(B)/cf-upstream-tls/%.o: CPPFLAGS += -Icf-upstream
 
 $(B)/bin/childflow: $(B)/bin/cf-spawn
 	$(Q)ln -sf cf-spawn $@

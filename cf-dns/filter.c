@@ -84,7 +84,7 @@ by_rules(struct query *q, struct made *out, const char *name)
 	struct rules_verdict verdict;
 
 	if (!q->dns->filter.has_rules ||
-	    rules_judge_name(&q->dns->filter.rules, name, false, &verdict))
+	    rules_judge_name(&q->dns->filter.rules, name, q->dns->filter.proxied, &verdict))
 		return HOOK_PASS;
 	return deny_by_rule(q, out, &verdict, name);
 }

@@ -188,7 +188,7 @@ flow_open(struct flow *f, const struct pkt *p)
 	if (s->proxy == NULL)
 		return false;
 	msg_open_put(&w, &(struct msg_open){ .proto = f->proto, .hop_limit = p->hop_limit,
-	    .tclass = p->tclass, .df = p->df, .src = f->src, .dst = f->dst });
+	    .tclass = p->tclass, .flags = p->df ? OPEN_DF : 0, .src = f->src, .dst = f->dst });
 	f->id = stack_next_id(s);
 	f->asked = true;
 	s->flows.n_opening++;

@@ -58,20 +58,17 @@ alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
 {
 	struct alias *a = fl->alias;
 	struct record_names names = asked_names(fl);
-	uint8_t body[MSG_OPEN_LEN];
-	struct wr w = wr_over(body, sizeof(body));
 	uint16_t port = fl->open.dst.port;
 
 	while (a->next < a->n) {
 		fl->open.dst = a->addrs[a->next++];
 		fl->open.dst.port = port;
-		if (!judge_flow(b->judge, &fl->open, names.name, names.n, why))
+		if (!way_choose(b->way, &fl->open, &names, why) ||
+		    !judge_flow(b->judge, &fl->open, names.name, names.n, why))
 			continue;
 		a->tried++;
 		record_attempt(&fl->open, &names);
-		broker_late_send(b);
-		msg_open_put(&w, &fl->open);
-		chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
+		asked_dial(b, fl, NULL);
 		return true;
 	}
 	return false;
@@ -102,10 +99,26 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 	asked_free(b, fl);
 }
 
+/*
+ * The upstream proxy finds the name.  So nobody here knows an address: it is judged by its name, and
+ * the made-up address goes on only for the port.
+ */
+static void
+told(struct broker *b, struct asked *fl, const struct record_names *names)
+{
+	fl->alias->resolved = true;
+	fl->alias->tried = 1;
+	record_attempt(&fl->open, names);
+	asked_dial(b, fl, fl->alias->name);
+}
+
 void
-alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
+alias_open(struct broker *b, uint64_t id, const struct msg_open *asked_for)
 {
 	static const struct record_names none;
+	struct msg_open o[1] = { *asked_for };
+	struct record_names names = { .n = 1 };
+	struct rules_words why;
 	uint32_t number = synthetic_number(&o->dst);
 	const char *name;
 	struct asked *fl;
@@ -116,11 +129,21 @@ alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
 		asked_nowhere(b, id, o, &none, "no name was given this address");
 		return;
 	}
+	names.name[0] = name;
+	if (!way_choose(b->way, o, &names, &why) ||
+	    (way_tells(b->way, o) && !judge_named(b->judge, o, name, &why))) {
+		asked_deny(b, id, o, &names, &why);
+		return;
+	}
 	if ((fl = asked_admit(b, id, o)) == NULL)
 		return;
 	fl->alias = calloc(1, sizeof(*fl->alias));
 	if (fl->alias != NULL)
 		fl->alias->name = name;
+	if (fl->alias != NULL && way_tells(b->way, o)) {
+		told(b, fl, &names);
+		return;
+	}
 	if (fl->alias == NULL || !namechan_resolve(b->namechan, id, o->dst.family, name)) {
 		asked_nowhere(b, id, o, &none, "cf-dns cannot be asked");
 		asked_free(b, fl);

@@ -144,6 +144,18 @@ asked_admit(struct broker *b, uint64_t id, const struct msg_open *o)
 }
 
 void
+asked_dial(struct broker *b, const struct asked *fl, const char *name)
+{
+	uint8_t body[MSG_OPEN_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	broker_late_send(b);
+	msg_open_put(&w, &fl->open);
+	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), name,
+	    name != NULL ? strlen(name) : 0, -1);
+}
+
+void
 asked_free(struct broker *b, struct asked *fl)
 {
 	if (!fl->opened)

@@ -81,9 +81,12 @@ on_open(struct chan *c, const struct frame *f, int fd)
 	struct record_names names;
 	struct rules_words why;
 	struct msg_open o;
+	struct asked *fl;
+	const char *tail;
+	size_t len;
 
 	(void)fd;
-	if (!proxy_open_get(f, &o)) {
+	if (!proxy_open_get(f, &o, &tail, &len) || len > 0) {
 		chan_fail(c, "bad OPEN");
 		return;
 	}
@@ -92,20 +95,22 @@ on_open(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	b->last_id = f->flow;
+	o.flags &= (uint8_t)~OPEN_DIRECT;	/* that is ours to say */
 	if (b->synthetic && synthetic_is(&o.dst)) {
 		alias_open(b, f->flow, &o);
 		return;
 	}
 	names = asked_names_at(b, &o.dst);
-	if (!judge_flow(b->judge, &o, names.name, names.n, &why)) {
+	if (!way_choose(b->way, &o, &names, &why) ||
+	    !judge_flow(b->judge, &o, names.name, names.n, &why)) {
 		asked_deny(b, f->flow, &o, &names, &why);
 		return;
 	}
-	if (asked_admit(b, f->flow, &o) == NULL)
+	if ((fl = asked_admit(b, f->flow, &o)) == NULL)
 		return;
 	record_attempt(&o, &names);
-	broker_late_send(b);
-	pass_on(b->dialler, f, -1);
+	asked_dial(b, fl, way_name(b->way, &o, &names, b->names != NULL &&
+	    names_pinned(b->names, &o.dst)));
 }
 
 static void
@@ -422,6 +427,10 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	event_init(conf->log_fd);
 	denial_init(conf->violations_fd);
 	b.judge = judge_new(conf->rules_fd, conf->encdns);
+	if ((b.way = way_new(conf)) != NULL) {
+		judge_upstream(b.judge);
+		record_upstream();
+	}
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id))

@@ -18,6 +18,7 @@
 #define LATE_MAX	64
 
 struct alias;
+struct way;
 
 /* A flow that cf-netstack has asked for. */
 struct asked {
@@ -41,6 +42,7 @@ struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
 	struct judge	*judge;
+	struct way	*way;		/* NULL: all flows go directly */
 	struct names	*names;		/* NULL: nobody wants to know them */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
 	bool		 synthetic;
@@ -69,11 +71,29 @@ struct broker {
 /* Before an OPEN goes to the dialler: the CLOSEs that waited for it. */
 void		 broker_late_send(struct broker *);
 
+/* ---- way.c: directly, or by the upstream proxy ---- */
+
+/* NULL: there is no proxy.  Ends the process where the options are wrong. */
+struct way	*way_new(const struct proxy_conf *);
+/*
+ * Which way this flow is to go: OPEN_DIRECT of its flags.  False: there is none, *why says so.
+ * names: those of its address, or the one that the address stands for.
+ */
+bool		 way_choose(const struct way *, struct msg_open *, const struct record_names *,
+		    struct rules_words *why);
+/* Does the proxy get to know the name of a made-up address? */
+bool		 way_tells(const struct way *, const struct msg_open *);
+/* The name by which the proxy is asked for an address, or NULL. */
+const char	*way_name(const struct way *, const struct msg_open *, const struct record_names *,
+		    bool pinned);
+
 /* ---- asked.c ---- */
 
 /* A flow of the table, if there is room for one more; else it has been refused. */
 struct asked	*asked_admit(struct broker *, uint64_t id, const struct msg_open *);
 void		 asked_free(struct broker *, struct asked *);
+/* The dialler is asked for it.  name: for the upstream proxy, or NULL. */
+void		 asked_dial(struct broker *, const struct asked *, const char *name);
 /* The flow is over for the tree: write down how it ended, and forget it. */
 void		 asked_end(struct broker *, struct asked *, const struct msg_close *);
 void		 asked_end_all(struct broker *);	/* and what was only counted is told */

@@ -14,9 +14,12 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "hops.h"
 #include "log.h"
+#include "name.h"
 #include "proxy.h"
 #include "rulesfd.h"
 
@@ -25,6 +28,7 @@ struct judge {
 	struct rules	 rules;
 	bool		 has_rules;
 	bool		 no_encdns;	/* encdns.h */
+	bool		 upstream;	/* there is a proxy behind us */
 };
 
 struct judge *
@@ -97,11 +101,59 @@ encdns_judge(const struct judge *j, const struct msg_open *o, struct rules_words
 	return false;
 }
 
+static bool
+is_proxied(const struct judge *j, const struct msg_open *o)
+{
+	return j->upstream && (o->flags & OPEN_DIRECT) == 0;
+}
+
+void
+judge_upstream(struct judge *j)
+{
+	j->upstream = true;
+}
+
+/*
+ * What every resolver takes for its own machine (RFC 6761 6.3), or a proxy for an address that was
+ * never judged.
+ */
+static bool
+name_ok(const char *name, struct rules_words *out)
+{
+	size_t len = strlen(name);
+	bool local = strcmp(name, "localhost") == 0 ||
+	    (len > 10 && strcmp(name + len - 10, ".localhost") == 0);
+
+	if (!local && !name_is_number(name) && hop_name_fits(name, len))
+		return true;
+	*out = (struct rules_words){ .reason_code = local ? "loopback" : "unspecified",
+	    .control = "built-in" };
+	snprintf(out->text, sizeof(out->text), "blocked: %s is %s", name,
+	    local ? "a name of the proxy's own machine" : "no name that a proxy can be told");
+	snprintf(out->hint, sizeof(out->hint), "no option allows it");
+	return false;
+}
+
+bool
+judge_named(const struct judge *j, const struct msg_open *o, const char *name,
+    struct rules_words *out)
+{
+	const struct addr nowhere = { .port = o->dst.port };
+	struct rules_flow flow = { .dst = nowhere, .proto = proto_of(o), .names = &name, .n_names = 1,
+	    .proxied = is_proxied(j, o) };
+	struct msg_open bare = *o;
+
+	bare.dst = nowhere;
+	return name_ok(name, out) && (!j->has_rules || rules_ask(j, &flow, rules_judge, out)) &&
+	    encdns_judge(j, &bare, out);
+}
+
 bool
 judge_flow(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n,
+	    .proxied = is_proxied(j, o) };
 
 	return (j->has_rules ? rules_ask(j, &flow, rules_judge, out) : floor_judge(j, o, out)) &&
 	    encdns_judge(j, o, out);
@@ -110,7 +162,8 @@ judge_flow(const struct judge *j, const struct msg_open *o, const char *const *n
 bool
 judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *out)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o),
+	    .proxied = is_proxied(j, o) };
 
 	return (j->has_rules ? rules_ask(j, &flow, rules_judge_unnamed, out) :
 	    floor_judge(j, o, out)) && encdns_judge(j, o, out);

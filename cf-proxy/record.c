@@ -80,6 +80,20 @@ fields_of(const struct msg_open *o, const struct record_names *names)
 	return f;
 }
 
+static bool	upstream;
+
+void
+record_upstream(void)
+{
+	upstream = true;
+}
+
+static json_t *
+via_proxy(const struct msg_open *o)
+{
+	return json_boolean(upstream && (o->flags & OPEN_DIRECT) == 0);
+}
+
 void
 record_attempt(const struct msg_open *o, const struct record_names *names)
 {
@@ -91,7 +105,7 @@ record_attempt(const struct msg_open *o, const struct record_names *names)
 	snprintf(text, sizeof(text), "%s %s: connecting", proxy_proto_name(o->proto),
 	    where_str(o, names, buf));
 	f = fields_of(o, names);
-	json_object_set_new(f, "via_proxy", json_false());
+	json_object_set_new(f, "via_proxy", via_proxy(o));
 	event_emit("connect_attempt", f, text);
 }
 
@@ -107,7 +121,7 @@ record_result(const struct msg_open *o, const struct record_names *names, const 
 	snprintf(text, sizeof(text), "%s %s: %.*s", proxy_proto_name(o->proto),
 	    where_str(o, names, buf), error != NULL ? (int)len : 4, error != NULL ? error : "open");
 	f = fields_of(o, names);
-	json_object_set_new(f, "via_proxy", json_false());
+	json_object_set_new(f, "via_proxy", via_proxy(o));
 	json_object_set_new(f, "status", json_string(error == NULL ? "ok" : "error"));
 	json_object_set_new(f, "error", error == NULL ? json_null() : event_text(error, len));
 	event_emit("connect_result", f, text);

@@ -48,6 +48,7 @@ set_dns_mode(void *conf, const char *arg, char *why)
 		return false;
 	}
 	((struct conf *)conf)->synthetic = synthetic;
+	((struct conf *)conf)->dns_mode_said = true;
 	return true;
 }
 
@@ -212,6 +213,7 @@ static const struct cli_option options[] = {
 	{ 0,   "add-host",	"NAME:ADDR",	set_add_host,
 	  "NAME has this address in the tree (repeatable; before --hosts-file)" },
 	RULEOPTS_ROWS,
+	PROXYOPTS_ROWS,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,
@@ -269,6 +271,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 		conf->verbose = 2;
 	at = cli_parse(&cli, conf, argc, argv, STATUS_FAILED);
 	conf->command = argv + at;
+	proxyopts_finish(conf);
 	if (conf->command[0] == NULL)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)

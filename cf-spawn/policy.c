@@ -63,6 +63,7 @@ static const struct {
 	{ RULES_BLOCK_PRIVATE,	"block-private" },
 	{ RULES_BLOCK_METADATA,	"block-metadata" },
 	{ RULES_DEFAULT_DENY,	"default-policy=deny" },
+	{ RULES_PROXY_ONLY,	"proxy-only" },
 };
 static const enum rules_source order[] = {
 	RULES_ALLOW_CIDR, RULES_DENY_CIDR, RULES_ALLOW_DOMAIN_EXACT, RULES_ALLOW_DOMAIN,

@@ -16,6 +16,7 @@
 
 #include "addr.h"
 #include "encdns.h"
+#include "proxyopts.h"
 #include "ruleopts.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
@@ -55,6 +56,8 @@ struct conf {
 	bool		 summary;
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
+	bool		 dns_mode_said;
+	struct proxyopts proxy;
 	bool		 check_only;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
@@ -247,7 +250,7 @@ void	child_go_on(const struct child *);
 /* ---- helpers.c: start, wire and watch ---- */
 
 enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
-    HELPER_SUMMARY, HELPER_KINDS };
+    HELPER_UPSTREAM, HELPER_SUMMARY, HELPER_KINDS };
 
 struct helper {
 	const char	*name;		/* as messages say it */

@@ -488,7 +488,7 @@ open_ask(struct talk *t, uint64_t id, const struct msg_open *o)
 static inline struct msg_open
 open_to(uint8_t proto, const struct addr *dst)
 {
-	return (struct msg_open){ .proto = proto, .dst = *dst, .df = true,
+	return (struct msg_open){ .proto = proto, .dst = *dst, .flags = OPEN_DF,
 	    .src = { .family = dst->family, .port = 4000, .ip = { 192, 0, 0, 2 } } };
 }
 

@@ -90,7 +90,7 @@ open_flow(int i)
 	ck_assert_uint_eq(f.type, MSG_OPEN);
 	r = rd_over(f.body, f.len);
 	ck_assert(msg_open_get(&r, &m));
-	ck_assert(m.proto == PROTO_UDP && m.df && m.hop_limit == IP_HOPS);
+	ck_assert(m.proto == PROTO_UDP && m.flags == OPEN_DF && m.hop_limit == IP_HOPS);
 	ck_assert(addr_equal(&m.src, &child) && addr_equal(&m.dst, &peer));
 	flow_on_opened(&s, f.flow, sockets(i));
 	return flow_by_id(&s, f.flow);

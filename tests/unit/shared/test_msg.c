@@ -175,7 +175,7 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = PROCEED_ON);
 	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = 0);
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_TCP, .hop_limit = 64, .tclass = 0xff,
-	    .df = true, .src = V4(0xffff), .dst = V4(80));
+	    .flags = OPEN_DF, .src = V4(0xffff), .dst = V4(80));
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_ICMPV6, .src = V6(3), .dst = V6(0));
 	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = V6(0xabcd));
 	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = { 0 });
@@ -191,6 +191,10 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(resolve, MSG_RESOLVE_LEN, .family = 6);
 	ROUND_TRIP(resolved, MSG_RESOLVED_LEN, .count = MSG_ADDRS_MAX);
 	ROUND_TRIP(tun, MSG_TUN_LEN, .mtu = 1500, .offloads = 0xffffffff);
+	ROUND_TRIP(tunnel, MSG_TUNNEL_LEN, .proto = IPPROTO_UDP, .dst = V6(443));
+	ROUND_TRIP(tunnelled, MSG_TUNNELLED_LEN, .port = 0xfedc);
+	ROUND_TRIP(untunnelled, MSG_UNTUNNELLED_LEN, .flags = UNTUNNELLED_AGAIN,
+	    .no = { .why = REFUSED_ERRNO, .err = 113 });
 	ROUND_TRIP(listen, MSG_LISTEN_LEN, .family = 6, .port = 0xabcd);
 	ROUND_TRIP(interface, MSG_INTERFACE_LEN, .linktype = 101, .snaplen = 65535, .mtu = 1500);
 	ROUND_TRIP(packet, MSG_PACKET_LEN, .time = UINT64_MAX, .orig_len = 70000, .direction = 2);
@@ -243,6 +247,10 @@ START_TEST(values_that_do_not_exist_are_refused)
 		    family == 0 || family == 4 || family == 6);
 	ck_assert(!ACCEPTED(resolved, { .count = MSG_ADDRS_MAX + 1 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 1279 }));
+	ck_assert(!ACCEPTED(tunnel, { .proto = IPPROTO_TCP }));
+	ck_assert(!ACCEPTED(tunnel, { .proto = IPPROTO_ICMP, .dst = V4(0) }));
+	ck_assert(!ACCEPTED(untunnelled, { .flags = 2, .no = { .why = REFUSED_ERRNO } }));
+	ck_assert(!ACCEPTED(untunnelled, { .no = { .why = 0 } }));
 	ck_assert(ACCEPTED(tun, { .mtu = 1280 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 65536 }));
 	for (int family = 0; family < 256; family++)
@@ -289,7 +297,7 @@ START_TEST(a_list_of_addresses_survives_the_wire_whole_or_not_at_all)
 }
 END_TEST
 
-/* df has two values; others would be the same flow under another name. */
+/* Other bits of the flags would be the same flow under another name. */
 START_TEST(open_is_one_byte_string_per_meaning)
 {
 	const struct msg_open in = GOOD_OPEN;
@@ -298,7 +306,7 @@ START_TEST(open_is_one_byte_string_per_meaning)
 	struct rd r;
 
 	msg_open_put(&w, &in);
-	bytes[3] = 2;
+	bytes[3] = 8;
 	r = rd_over(bytes, MSG_OPEN_LEN);
 	ck_assert(!msg_open_get(&r, &out));
 	bytes[3] = 1;
@@ -318,7 +326,7 @@ START_TEST(the_wire_does_not_change)
 		4,0, 0x39,0x30, 192,0,2,1, 0,0,0,0,0,0,0,0,0,0,0,0,
 		4,0, 80,0, 192,0,2,1, 0,0,0,0,0,0,0,0,0,0,0,0,
 	};
-	static const struct msg_open o = { .proto = 6, .hop_limit = 64, .df = true,
+	static const struct msg_open o = { .proto = 6, .hop_limit = 64, .flags = OPEN_DF,
 	    .src = V4(12345), .dst = V4(80) };
 	struct wr w = wr_over(bytes + MSG_HEADER_LEN, MSG_OPEN_LEN);
 
