@@ -63,7 +63,8 @@ static const struct sandbox_row dial_rows[] = {
 };
 
 const struct sandbox_row *const dial_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, dial_rows, direct_rows, relay_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan, dial_rows, direct_rows, relay_rows, assoc_rows,
+	NULL
 };
 
 /* ---- flows ---- */
@@ -94,6 +95,7 @@ flow_free(struct flow *fl, bool abort)
 	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
 	via_forget(fl);
+	assoc_free(fl);
 	if (fl->leaving)
 		fl->client->leaving--;
 	else
@@ -183,7 +185,7 @@ flow_opened(struct flow *fl, const struct addr *local)
 	flow_arm(fl, 0);	/* the client will hold what epoll would go on watching */
 	fl->fd = -1;
 	opened_send(cl, fl->id, local, fd);
-	if (fl->mapping == NULL)
+	if (fl->mapping == NULL && fl->assoc == NULL)
 		flow_free(fl, false);
 }
 

@@ -13,6 +13,7 @@
 #include "portmap.h"
 #include "proxy.h"
 
+struct assoc;
 struct dialler;
 struct via;
 struct wish;
@@ -48,6 +49,7 @@ struct flow {
 	uint32_t	 armed;		/* epoll events waited for; 0: not in the epoll set */
 	struct mapping	*mapping;	/* or NULL */
 	struct relay	*relay;		/* payload in DATA frames, or NULL */
+	struct assoc	*assoc;		/* UDP by the upstream proxy, or NULL */
 	struct wish	*wish;		/* it goes by the upstream proxy, and is not there yet */
 };
 
@@ -88,6 +90,25 @@ void		 via_open(struct client *, uint64_t id, const struct msg_open *, const cha
 void		 via_connected(struct flow *, uint32_t events);	/* its socket to the proxy */
 void		 via_forget(struct flow *);	/* before it is freed */
 bool		 via_failed(const struct via *);
+
+/* ---- assoc.c: UDP by a SOCKS5 proxy ---- */
+
+void		assoc_init(uv_loop_t *);	/* before the seal */
+/*
+ * The association that hangs on control_fd, which is taken over.  proxy: where it takes datagrams.
+ * Returns the socket that stands for the flow; -1: there is none.
+ */
+int		assoc_open(struct flow *, int control_fd, const struct addr *proxy,
+		    const struct addr *dst, const char *name, size_t len);
+void		assoc_free(struct flow *);	/* that of a flow, if it has one */
+/*
+ * The payload of a datagram that the proxy sent for a flow to dst, borrowed; NULL: it is for
+ * another, or for none.
+ */
+const uint8_t	*assoc_payload(const uint8_t *, size_t, const struct addr *dst, bool named,
+		    size_t *len);
+
+extern const struct sandbox_row	assoc_rows[];
 
 /* ---- direct.c ---- */
 

@@ -12,6 +12,8 @@
  * while it connects, and at cf-upstream then.  What fails is told in one line on standard
  * error, that names the proxy and the step, and not for each flow again.
  *
+ * UDP goes by an association: see assoc.c.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
@@ -298,6 +300,21 @@ answered(struct via *v, uint64_t number)
 	return w->flow;
 }
 
+/* Its datagrams go to the proxy's address, whatever the proxy says.  -1: the flow is refused. */
+static int
+associate(struct via *v, struct flow *fl, int control_fd, uint16_t port)
+{
+	const struct wish *w = fl->wish;
+	struct addr proxy = v->conf->upstream_at[w->at - 1];
+	int fd;
+
+	proxy.port = port;
+	fd = assoc_open(fl, control_fd, &proxy, &w->open.dst, w->name, w->len);
+	if (fd == -1)
+		refuse_connect(fl, ENOBUFS, "no socket for its datagrams");
+	return fd;
+}
+
 static void
 on_tunnelled(struct chan *c, const struct frame *f, int fd)
 {
@@ -317,6 +334,8 @@ on_tunnelled(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	local = fl->wish->local;
+	if (fl->proto == IPPROTO_UDP && (fd = associate(v, fl, fd, m.port)) == -1)
+		return;
 	fl->fd = fd;
 	via_forget(fl);
 	flow_opened(fl, &local);
@@ -390,6 +409,8 @@ via_new(uv_loop_t *loop, const struct proxy_conf *conf, void (*ready)(void *), v
 	if (v.chan == NULL || !idmap_init(&v.by_number) ||
 	    chan_uv_start(loop, v.chan, on_end) == NULL)
 		fatal("cannot use the channel to %s", role_name(R_UPSTREAM));
+	if (conf->upstream_udp)
+		assoc_init(loop);
 	chan_handlers(v.chan, handlers);
 	chan_on_hello(v.chan, on_hello);
 	return &v;
