@@ -87,6 +87,7 @@ what_it_cannot_carry_is_refused() {	# COMMAND WHAT OPTION
 	like line "$(cat err)" "blocked by .--proxy"
 }
 it what_it_cannot_carry_is_refused 'ping -c 1 -W 2 203.0.113.10' ICMP --icmp-direct
+# shellcheck disable=SC2016
 it what_it_cannot_carry_is_refused \
     '[ "$(echo word | socat -t 2 - UDP4:203.0.113.10:7)" = word ]' UDP --udp-direct
 

@@ -118,7 +118,7 @@ it tls_is_refused https://proxy.example.test:3128 'it does not speak TLS' --prox
 # /etc is this world's own.
 the_system_is_trusted() {
 	cat "$T/ca.pem" >>/etc/ssl/certs/ca-certificates.crt
-	tls_is_trusted_by
+	tls_is_trusted_by -v
 }
 it the_system_is_trusted
 
