@@ -198,7 +198,7 @@ demo: deps
 	$(Q)tests/demo/run $(B)/bin
 
 lint:
-	$(Q)tests/lint $(CPPFLAGS) $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
+	$(Q)tests/lint $(CPPFLAGS) -Icf-upstream $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
 
 deps:
 	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST)

@@ -63,7 +63,8 @@ const struct sandbox_row assoc_rows[] = {
 static int	epoll_fd = -1;
 static uint8_t	buffer[HEADER_MAX + DATAGRAM_MAX];
 static bool	in_batch;
-static STAILQ_HEAD(, assoc) dead = STAILQ_HEAD_INITIALIZER(dead);
+STAILQ_HEAD(assocs, assoc);
+static struct assocs dead = STAILQ_HEAD_INITIALIZER(dead);
 
 static size_t
 head_make(uint8_t out[HEADER_MAX], const struct addr *dst, const char *name, size_t len)

@@ -59,10 +59,11 @@ net_add(struct way *w, const char *item)
 	if ((slash != NULL && (slash[1] == '\0' || *end != '\0')) || bits > addr_iplen(&net) * 8)
 		return false;
 	(void)cidr_mask(&net, (unsigned)bits);
-	if ((key = cidr_add(&w->nets, &net, (unsigned)bits)) == NULL)
-		fatal("cannot start");
-	*key = 0;
-	return true;
+	if ((key = cidr_add(&w->nets, &net, (unsigned)bits)) != NULL) {
+		*key = 0;
+		return true;
+	}
+	fatal("cannot start");
 }
 
 /* ".example", "*.example" and "example" are the same here. */
@@ -119,17 +120,15 @@ is_listed(const struct way *w, const struct msg_open *o, const struct record_nam
 struct way *
 way_new(const struct proxy_conf *conf)
 {
-	struct way *w;
+	static struct way w;
 
 	if (!conf->upstream)
 		return NULL;
-	if ((w = calloc(1, sizeof(*w))) == NULL)
-		fatal("cannot start");
-	w->conf = conf;
-	cidr_init(&w->nets);
+	w.conf = conf;
+	cidr_init(&w.nets);
 	for (size_t i = 0; i < conf->n_no_proxy; i++)
-		list_add(w, conf->no_proxy[i]);
-	return w;
+		list_add(&w, conf->no_proxy[i]);
+	return &w;
 }
 
 static bool

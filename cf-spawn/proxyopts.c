@@ -279,26 +279,30 @@ login_set(struct proxyopts *p, size_t i)
 	p->pass[i] = NULL;
 }
 
+/* Of the environment: for the first proxy, where no option has it. */
 static void
-logins_set(struct proxyopts *p)
+environment_use(struct proxyopts *p)
 {
 	char *user = environment_take(ENV_USER), *pass = environment_take(ENV_PASSWORD), why[CLI_WHY_LEN];
 
-	if (!p->given)
-		return;
-	if (user != NULL && p->user[0] == NULL) {
+	if (!p->given || p->user[0] != NULL) {
+		free(user);
+	} else if (user != NULL) {
+		p->user[0] = user;
 		if (!secret_fits(user, why) || strchr(user, ':') != NULL)
 			fatalx(ENV_USER " is no user name (it has 1 to %d bytes and no colon)",
 			    HOP_SECRET_MAX);
-		p->user[0] = user;
 	}
-	if (pass != NULL && p->pass[0] == NULL) {
+	if (pass == NULL)
+		return;
+	if (p->given && p->pass[0] == NULL) {
+		p->pass[0] = pass;
 		if (!secret_fits(pass, why))
 			fatalx(ENV_PASSWORD " is no password: %s", why);
-		p->pass[0] = pass;
+	} else {
+		explicit_bzero(pass, strlen(pass));
+		free(pass);
 	}
-	for (size_t i = 0; i < p->hops.n; i++)
-		login_set(p, i);
 }
 
 /* What is only for runs with a proxy, by one of its options; NULL: nothing. */
@@ -348,7 +352,9 @@ proxyopts_finish(struct conf *conf)
 	struct proxyopts *p = &conf->proxy;
 
 	p->fd = -1;
-	logins_set(p);
+	environment_use(p);
+	for (size_t i = 0; i < p->hops.n; i++)
+		login_set(p, i);
 	if (!p->given) {
 		if (needs_proxy(p) != NULL)
 			fatalx("%s is given, and no --proxy (add -p http://HOST:PORT)", needs_proxy(p));

@@ -34,7 +34,7 @@ struct digest {
  * The challenges of one Proxy-Authenticate: *best becomes the best Digest of them if it is better
  * than what is there; *basic is set where there is a Basic one.
  */
-void	digest_challenges(const char *value, struct digest *best, bool *basic);
+void	digest_challenges(const char *p, struct digest *best, bool *basic);
 
 /* The value of Proxy-Authorization for a CONNECT to uri; its length, 0: it does not fit. */
 size_t	digest_answer(const struct digest *, const char *user, const char *pass, const char *uri,

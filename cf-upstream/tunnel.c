@@ -454,14 +454,12 @@ turn(struct tunnel *t)
 void
 tunnel_ready(struct tunnel *t, uint32_t events)
 {
-	int got;
-
 	if ((events & EPOLLOUT) && wire_flush(t) == -1) {
 		fail(t, strerror(errno), EHOSTUNREACH);
 		return;
 	}
 	if (t->n_tls > 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) &&
-	    ((got = wire_recv(t)) == -1)) {
+	    wire_recv(t) == -1) {
 		fail(t, errno != 0 ? strerror(errno) : "it broke off", EHOSTUNREACH);
 		return;
 	}
