@@ -169,6 +169,19 @@ set_no_aaaa(void *conf, const char *arg, char *why)
 	return true;
 }
 
+#define SET_DNS(name, field)							\
+static bool									\
+set_##name(void *conf, const char *arg, char *why)				\
+{										\
+	(void)arg, (void)why;							\
+	((struct options *)conf)->dns->field = true;				\
+	return true;								\
+}
+SET_DNS(tcp, tcp_only)
+SET_DNS(unasked, unasked)
+SET_DNS(closed, closed)
+SET_DNS(proxied, filter.proxied)
+
 static const struct cli_option options[] = {
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "answer for names of encrypted DNS, whatever the rules are" },
@@ -178,6 +191,7 @@ static const struct cli_option options[] = {
 	{ 0,   "control-fd", "N",         set_control_fd, "a channel to cf-spawn: new resolvers" },
 	{ 0,   "deny-answer", "KIND",     set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
+	{ 0,   "closed",   NULL,          set_closed,   "ask no resolver anything for the tree" },
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
 	{ 0,   "dns-cache", "N",          set_dns_cache, "keep up to N answers (0: none)" },
 	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
@@ -186,9 +200,13 @@ static const struct cli_option options[] = {
 	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
 	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
 	{ 0,   "pinned",   NULL,          set_pinned,   "ask only the --resolver list" },
+	{ 0,   "proxied",  NULL,          set_proxied,  "connections go by an upstream proxy" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "ask this server (again: one more)" },
 	{ 0,   "rules-fd", "N",           set_rules_fd, "judge names and answers by these rules" },
 	{ 0,   "synthetic", NULL,         set_synthetic, "answer each name with an address of its own" },
+	{ 0,   "tcp",      NULL,          set_tcp,      "ask resolvers over TCP only" },
+	{ 0,   "unasked",  NULL,          set_unasked,
+	  "with --synthetic: names have an address without being asked for" },
 	{ 0,   "user",     "NAME",        set_user,     "with --listen, as root: become this user" },
 	{ 0,   "violations-fd", "N",      set_violations_fd,
 	  "an eventfd that counts what was refused" },

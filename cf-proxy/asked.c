@@ -22,6 +22,7 @@
 #include "denial.h"
 #include "event.h"
 #include "first.h"
+#include "synthetic.h"
 
 #define FLOWS_MAX	65536		/* about 10 MiB of table */
 
@@ -77,10 +78,28 @@ turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit wh
 }
 
 bool
-asked_may_leave(struct broker *b, const struct msg_open *o, const struct record_names *names,
+asked_is_told(const struct broker *b, const struct msg_open *o)
+{
+	return b->synthetic && synthetic_is(&o->dst) && way_tells(b->way, o);
+}
+
+bool
+asked_judge(const struct broker *b, const struct asked *fl, const char *const *names, size_t n,
     struct rules_words *why)
 {
-	if (judge_flow(b->judge, o, names->name, names->n, why) &&
+	if (fl->alias != NULL && alias_is_told(fl->alias))
+		return n > 0 && judge_named(b->judge, &fl->open, names[0], why);
+	return judge_flow(b->judge, &fl->open, names, n, why);
+}
+
+bool
+asked_may_leave(struct broker *b, struct msg_open *o, const struct record_names *names,
+    struct rules_words *why)
+{
+	if (!way_choose(b->way, o, names, why))
+		return false;
+	if ((asked_is_told(b, o) ? judge_named(b->judge, o, names->name[0], why) :
+	    judge_flow(b->judge, o, names->name, names->n, why)) &&
 	    !first_is_refused(b, o, names, why))
 		return true;
 	if (!judge_permits(b->judge, why))
@@ -173,6 +192,17 @@ asked_admit(struct broker *b, uint64_t id, const struct msg_open *o)
 	else if ((fl = add(b, id, o)) == NULL)
 		turn_away(b, id, o, LIMIT_POLICY_FLOWS, FLOWS_MAX, "too many flows");
 	return fl;
+}
+
+const char *
+asked_name_for_proxy(struct broker *b, const struct asked *fl)
+{
+	struct record_names names = asked_names(fl);
+
+	if (fl->alias != NULL)
+		return alias_is_told(fl->alias) ? alias_name(fl->alias) : NULL;
+	return way_name(b->way, &fl->open, &names,
+	    b->names != NULL && names_pinned(b->names, &fl->open.dst));
 }
 
 void

@@ -91,6 +91,7 @@ broker_dial(struct broker *b, struct asked *fl, struct rules_words *why)
 	uint8_t body[MSG_OPEN_LEN];
 	struct wr w = wr_over(body, sizeof(body));
 	struct msg_open out;
+	const char *name;
 
 	if (!quota_take(b->quotas, &fl->quota, &flow, why)) {
 		if (!judge_permits(b->judge, why))
@@ -108,15 +109,18 @@ broker_dial(struct broker *b, struct asked *fl, struct rules_words *why)
 	if (hostports_is_inside(&out.dst))	/* it stands for the host's loopback */
 		out.dst = hostports_outside(&out.dst);
 	msg_open_put(&w, &out);
-	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
+	name = asked_name_for_proxy(b, fl);
+	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), name,
+	    name != NULL ? strlen(name) : 0, -1);
 	return true;
 }
 
 /* It is known whose it is, or that this is not known. */
 static void
-open_go_on(void *arg, uint64_t flow, const struct msg_open *o, const struct who *who)
+open_go_on(void *arg, uint64_t flow, const struct msg_open *asked_for, const struct who *who)
 {
 	struct broker *b = arg;
+	struct msg_open o[1] = { *asked_for };
 	struct record_names names;
 	struct rules_words why;
 	struct asked *fl;
@@ -143,9 +147,11 @@ on_open(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
 	struct msg_open o;
+	const char *tail;
+	size_t len;
 
 	(void)fd;
-	if (!proxy_open_get(f, &o)) {
+	if (!proxy_open_get(f, &o, &tail, &len) || len > 0) {
 		chan_fail(c, "bad OPEN");
 		return;
 	}
@@ -595,6 +601,10 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	denial_init(conf->violations_fd);
 	b.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	quotas_open(&b, conf);
+	if ((b.way = way_new(conf)) != NULL) {
+		judge_upstream(b.judge);
+		record_upstream(conf->upstream_name);
+	}
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id) || !payload_open(&b))

@@ -351,6 +351,26 @@ say(char *out, size_t len, const char *fmt, ...)
 }
 #define SAY(field, ...)	say((field), sizeof(field), __VA_ARGS__)
 
+/* For those that judge by address: one that only the upstream proxy finds has none. */
+static struct msg_open
+as_judged(const struct broker *b, const struct msg_open *o)
+{
+	struct msg_open out = *o;
+
+	if (asked_is_told(b, o))
+		out.dst = (struct addr){ .port = o->dst.port };
+	return out;
+}
+
+static void
+explain(const struct broker *b, const struct msg_open *o, const struct record_names *names,
+    struct rules_words *why)
+{
+	struct msg_open as = as_judged(b, o);
+
+	judge_explain(b->judge, &as, names->name, names->n, why);
+}
+
 /* No name, where the rule that allows it is about one. */
 static bool
 refuse_missing(struct broker *b, struct asked *fl, const char *code, const char *what)
@@ -359,7 +379,7 @@ refuse_missing(struct broker *b, struct asked *fl, const char *code, const char 
 	struct rules_words why;
 	char allowed[sizeof(why.text)], at[ADDR_STRLEN];
 
-	judge_explain(b->judge, &fl->open, names.name, names.n, &why);
+	explain(b, &fl->open, &names, &why);
 	snprintf(allowed, sizeof(allowed), "%s", why.text);
 	why.reason_code = code;
 	SAY(why.text, "blocked: %s, and it is only %.900s", what, allowed);
@@ -390,7 +410,7 @@ refuse_pair(struct broker *b, struct asked *fl, const struct flight *said)
 	struct record_names names = asked_names(fl);
 	struct rules_words why;
 
-	judge_explain(b->judge, &fl->open, names.name, names.n, &why);
+	explain(b, &fl->open, &names, &why);
 	why.reason_code = "first_flight_mismatch";
 	SAY(why.text, "blocked: its first flight names %s and %s, and this address was not given "
 	    "for both", said->name[0], said->name[1]);
@@ -433,6 +453,7 @@ redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data
 	struct first *first = fl->first;
 	uint8_t body[MSG_CLOSE_LEN];
 	struct wr w = wr_over(body, sizeof(body));
+	struct rules_words why;
 
 	if (!bytes_keep(b->firsts, first, data, len) || !alias_redial(b, fl, name)) {
 		end(b, fl, EHOSTUNREACH);
@@ -445,6 +466,8 @@ redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data
 	first->state = REDIALLING;
 	fl->opened = false;
 	b->n_opening++;
+	if (alias_is_told(fl->alias) && !broker_dial(b, fl, &why))
+		first_unreachable(b, fl, EACCES, &why);
 }
 
 void
@@ -501,7 +524,7 @@ judge_names(struct broker *b, struct asked *fl, const struct flight *said, const
 	for (size_t i = 0; i < said->n_names; i++) {
 		const char *name = said->name[i];
 
-		if (!judge_flow(b->judge, &fl->open, &name, 1, &why)) {
+		if (!asked_judge(b, fl, &name, 1, &why)) {
 			if (refuse_name(b, fl, name, &why))
 				return;
 			given++;
@@ -754,9 +777,11 @@ static enum judge_need
 need_of(struct broker *b, const struct msg_open *o, const struct record_names *names,
     bool *at_port)
 {
+	struct msg_open as = as_judged(b, o);
+
 	if (o->proto == IPPROTO_UDP && b->firsts->quic == QUIC_ALLOW)
 		return JUDGE_NOTHING;
-	return judge_first(b->judge, o, names->name, names->n, at_port);
+	return judge_first(b->judge, &as, names->name, names->n, at_port);
 }
 
 bool

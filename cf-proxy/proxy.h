@@ -28,6 +28,11 @@
 #include "sandbox.h"
 
 #define RESOLVERS_MAX	16
+#define UPSTREAM_ADDRS_MAX 16
+#define NO_PROXY_MAX	64		/* lists */
+
+/* Which destinations an upstream proxy is told by name. */
+enum way_names { WAY_NAMES_AUTO, WAY_NAMES_ALWAYS, WAY_NAMES_NEVER };
 
 /* --quic: what becomes of QUIC where a rule is about names (first.c). */
 enum quic_choice { QUIC_BLOCK, QUIC_CHECK, QUIC_ALLOW };
@@ -52,6 +57,20 @@ struct proxy_conf {
 	enum encdns_choice encdns;	/* of both */
 	enum quic_choice quic;		/* of the policy stage */
 	struct hostports host;		/* of both: --host-port */
+	/* The upstream proxy: of the dialler */
+	int		 upstream_fd;		/* -1: there is none */
+	struct addr	 upstream_at[UPSTREAM_ADDRS_MAX];
+	size_t		 n_upstream_at;
+	const char	*upstream_name;		/* as messages say it */
+	long		 connect_timeout;	/* ms */
+	bool		 dns_direct;
+	/* of the policy stage */
+	bool		 upstream;		/* there is one */
+	bool		 upstream_udp;		/* which carries UDP (of both) */
+	bool		 udp_direct, icmp_direct;
+	enum way_names	 proxy_names;
+	const char	*no_proxy[NO_PROXY_MAX];
+	size_t		 n_no_proxy;
 	bool		 resolvers_only;
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 n_resolvers;
@@ -71,10 +90,11 @@ struct stage {
 extern const struct stage	broker_stage, dial_stage;
 
 /*
- * The body of an OPEN.  false: no such flow can be: flow 0, or an ICMP of the other
- * address family.
+ * The body of an OPEN, and the name in its tail (len 0: none).  false: no such flow can be: flow
+ * 0, or an ICMP of the other address family.
  */
-bool		 proxy_open_get(const struct frame *, struct msg_open *out);
+bool		 proxy_open_get(const struct frame *, struct msg_open *out, const char **name,
+		    size_t *len);
 /* REFUSED; text may be NULL. */
 void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
 		    const char *text);
@@ -126,6 +146,11 @@ struct rules_flow judge_as(const struct msg_open *, const char *const *names, si
 /* Of what judge_flow() allows: the words of the rule that did; false: there are no rules. */
 bool		 judge_allowed(const struct judge *, const struct msg_open *,
 		    const char *const *names, size_t n, struct rules_words *out);
+/* A destination that has no address here: the upstream proxy finds it.  Only its name counts. */
+bool		 judge_named(const struct judge *, const struct msg_open *, const char *name,
+		    struct rules_words *out);
+/* From now on flows go by an upstream proxy, but those with OPEN_DIRECT. */
+void		 judge_upstream(struct judge *);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 
@@ -144,6 +169,8 @@ struct record_names {
 	const char	*server_name;	/* of its first flight (record_server_name), or NULL */
 };
 
+/* There is an upstream proxy, by which flows without OPEN_DIRECT go. */
+void		 record_upstream(const char *name);
 void		 record_attempt(const struct msg_open *, const struct record_names *);
 /* error: NULL when the flow is open. */
 void		 record_result(const struct msg_open *, const struct record_names *,

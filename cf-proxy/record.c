@@ -102,6 +102,22 @@ put_flow(struct jline *l, const struct msg_open *o, const struct record_names *n
 	put_process(l, names->who);
 }
 
+static bool		 upstream;
+static const char	*upstream_name;
+
+void
+record_upstream(const char *name)
+{
+	upstream = true;
+	upstream_name = name;
+}
+
+static bool
+is_proxied(const struct msg_open *o)
+{
+	return upstream && (o->flags & OPEN_DIRECT) == 0;
+}
+
 /* What connect_attempt, connect_result and flow_end have in common. */
 static void
 put_connection(struct jline *l, const struct msg_open *o, const struct record_names *names)
@@ -113,8 +129,8 @@ put_connection(struct jline *l, const struct msg_open *o, const struct record_na
 	jline_str(l, "host_addr", names->local != NULL ? addr_str(names->local, buf) : NULL);
 	put_text(l, "rule", names->rule, RULE_ROOM);
 	put_text(l, "server_name", names->server_name, RULE_ROOM);
-	jline_null(l, "upstream");
-	jline_bool(l, "via_proxy", false);
+	put_text(l, "upstream", is_proxied(o) ? upstream_name : NULL, RULE_ROOM);
+	jline_bool(l, "via_proxy", is_proxied(o));
 }
 
 /* ---- the same for who watches ---- */

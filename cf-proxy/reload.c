@@ -160,7 +160,7 @@ judge_again(struct broker *b)
 		next = TAILQ_NEXT(fl, all);
 		names = asked_names(fl);
 		if (fl->over != NULL || is_resolving(fl) ||
-		    judge_flow(b->judge, &fl->open, names.name, names.n, &why) ||
+		    asked_judge(b, fl, names.name, names.n, &why) ||
 		    judge_permits(b->judge, &why))
 			continue;
 		ended++;

@@ -4,6 +4,7 @@
  *	cf-spawn --control-- cf-netstack --dns-- cf-dns --dial-+
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
  *	                         +--capture-- cf-capture
+ *					cf-upstream --upstream-- cf-proxy dialler
  *	cf-spawn --told-- cf-dns, cf-proxy policy, cf-proxy dialler	(control.c)
  *	cf-proxy policy --who-- the watcher, a process of cf-spawn (watcher.c)
  *
@@ -50,6 +51,7 @@ static const struct {
 	[HELPER_CAPTURE]  = { "cf-capture",		"cf-capture",	true },
 	[HELPER_DIALLER]  = { "cf-proxy (dialler)",	"cf-proxy",	false },
 	[HELPER_WATCHER]  = { "cf-spawn (watcher)",	NULL,		false },
+	[HELPER_UPSTREAM] = { "cf-upstream",		"cf-upstream",	true },
 	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
 };
 
@@ -78,6 +80,7 @@ kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
 	switch (kind) {
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
+	case HELPER_UPSTREAM:	return conf->proxy.given;
 	case HELPER_SUMMARY:	return conf->summary || conf->learn_file != NULL;
 	case HELPER_WATCHER:	return helpers_watch(conf);
 	default:		return true;
@@ -93,7 +96,8 @@ helpers_find_programs(const struct conf *conf)
 		program_fd[k] = -1;
 		if (kinds[k].program == NULL || !kind_wanted((enum helper_kind)k, conf))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", paths_libexec, kinds[k].program);
+		snprintf(path, sizeof(path), "%s/%s%s", paths_libexec, kinds[k].program,
+		    k == HELPER_UPSTREAM && conf->proxy.tls ? "-tls" : "");
 		program_fd[k] = open(path, O_PATH | O_CLOEXEC);
 		if (program_fd[k] == -1)
 			fatal("cannot find the helper %s (install childflow again)", path);
@@ -249,6 +253,59 @@ wire_events(struct start *dns, struct start *policy, struct helpers *h, const st
 	h->watcher_fd = who[1];
 }
 
+/* The upstream proxy: cf-upstream is behind the dialler, and all others are told that there is one. */
+static void
+wire_upstream(struct start *start, const struct conf *conf)
+{
+	struct start *dns = &start[HELPER_DNS], *policy = &start[HELPER_POLICY],
+	    *dialler = &start[HELPER_DIALLER], *upstream = &start[HELPER_UPSTREAM];
+	const struct proxyopts *p = &conf->proxy;
+	char text[ADDR_STRLEN];
+	int fd[2];
+
+	if (!p->given)
+		return;
+	pair(fd);
+	upstream->in = upstream->out = fd[1];
+	arg_fd(upstream, "--proxies-fd", p->fd);
+	arg_fd(dialler, "--upstream-fd", fd[0]);
+	arg(dialler, "--upstream-name");
+	arg(dialler, p->name);
+	arg_number(dialler, "--connect-timeout", p->connect_timeout * 1000);
+	for (size_t i = 0; i < p->n_at; i++) {
+		arg(dialler, "--upstream-at");
+		arg(dialler, addr_str(&p->at[i], text));
+	}
+	if (p->dns_around)
+		arg(dialler, "--dns-direct");
+	arg(policy, "--upstream");
+	arg(policy, "--upstream-name");
+	arg(policy, p->name);
+	if (p->udp) {
+		arg(dialler, "--upstream-udp");
+		arg(policy, "--upstream-udp");
+	}
+	if (p->udp_direct)
+		arg(policy, "--udp-direct");
+	if (p->icmp_direct)
+		arg(policy, "--icmp-direct");
+	if (p->names != NULL) {
+		arg(policy, "--proxy-names");
+		arg(policy, p->names);
+	}
+	for (size_t i = 0; i < p->n_direct; i++) {
+		arg(policy, "--no-proxy");
+		arg(policy, p->direct[i]);
+	}
+	arg(dns, "--proxied");
+	if (p->dns_unasked)
+		arg(dns, "--unasked");
+	if (p->dns_closed)
+		arg(dns, "--closed");
+	if (!p->dns_around)
+		arg(dns, "--tcp");
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -335,6 +392,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");
 
+	wire_upstream(start, conf);
 	if (capture->wanted) {
 		pair(packets);
 		arg_fd(stack, "--capture-fd", packets[0]);

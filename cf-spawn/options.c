@@ -54,6 +54,7 @@ set_dns_mode(void *conf, const char *arg, char *why)
 		return false;
 	}
 	((struct conf *)conf)->synthetic = synthetic;
+	((struct conf *)conf)->dns_mode_said = true;
 	return true;
 }
 
@@ -314,6 +315,7 @@ const struct cli_option options_table[] = {
 	  "NAME has this address in the tree (repeatable; before --hosts-file)", CLI_LIST },
 	RULEOPTS_ROWS,
 	RULEOPTS_QUOTA_ROW,
+	PROXYOPTS_ROWS,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,
@@ -488,6 +490,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
+	proxyopts_finish(conf);
 	if (report_wanted(conf))
 		report_exec(conf);
 	conflicts(conf);

@@ -200,6 +200,8 @@ check_only(const struct run *r)
 	    paths_libexec);
 	for (size_t i = 0; i < r->texts.resolvers.n; i++)
 		printf("resolver: %s\n", addr_str(&r->texts.resolvers.at[i], text));
+	if (r->conf->proxy.given)
+		printf("proxy: %s\n", r->conf->proxy.name);
 	if (r->conf->hosts_file != NULL)
 		printf("hosts file: %s\n", r->conf->hosts_file);
 	if (r->conf->capture_file != NULL)
@@ -283,13 +285,16 @@ run(struct conf *conf)
 	texts_read(&r.texts, conf);
 	policy_make(conf);
 	helpers_find_programs(conf);
-	if (conf->check_only)
+	if (conf->check_only) {
+		proxy_check(conf);
 		return check_only(&r);
+	}
 	if (conf->dry_run)
 		return dryrun(conf, &r.id, &r.texts);
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	outputs_open(conf);
+	proxy_make(conf, &r.id);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 

@@ -18,6 +18,7 @@
 #include "addr.h"
 #include "encdns.h"
 #include "hostports.h"
+#include "proxyopts.h"
 #include "ruleopts.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
@@ -67,6 +68,8 @@ struct conf {
 	const char	*log_path;	/* set: it is this file */
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
+	bool		 dns_mode_said;
+	struct proxyopts proxy;
 	long		 flow_updates;	/* seconds; 0: none */
 	bool		 check_only, dry_run;
 	bool		 dump_profile, dump_secrets;
@@ -308,7 +311,7 @@ void	learn_open(struct conf *);
 /* ---- helpers.c: start, wire and watch ---- */
 
 enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
-    HELPER_WATCHER, HELPER_SUMMARY, HELPER_KINDS };
+    HELPER_UPSTREAM, HELPER_WATCHER, HELPER_SUMMARY, HELPER_KINDS };
 
 struct helper {
 	const char	*name;		/* as messages say it */

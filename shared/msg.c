@@ -27,6 +27,7 @@ static const struct {
 	{ R_DIAL,	"cf-proxy dialler" },
 	{ R_CAPTURE,	"cf-capture" },
 	{ R_WATCH,	"cf-spawn's watcher" },
+	{ R_UPSTREAM,	"cf-upstream" },
 };
 
 const char *
@@ -406,6 +407,52 @@ msg_listen_get(struct rd *r, struct msg_listen *m)
 	(void)rd_u8(r);
 	m->port = rd_le16(r);
 	return !r->bad && (m->family == 4 || m->family == 6);
+}
+
+void
+msg_tunnel_put(struct wr *w, const struct msg_tunnel *m)
+{
+	wr_u8(w, m->proto);
+	wr_bytes(w, "\0\0\0", 3);
+	msg_addr_put(w, &m->dst);
+}
+
+bool
+msg_tunnel_get(struct rd *r, struct msg_tunnel *m)
+{
+	m->proto = rd_u8(r);
+	(void)rd_take(r, 3);
+	return msg_addr_get(r, &m->dst) && !r->bad && m->dst.family != 0 &&
+	    (m->proto == IPPROTO_TCP || m->proto == IPPROTO_UDP);
+}
+
+void
+msg_tunnelled_put(struct wr *w, const struct msg_tunnelled *m)
+{
+	wr_le32(w, m->port);
+}
+
+bool
+msg_tunnelled_get(struct rd *r, struct msg_tunnelled *m)
+{
+	uint32_t port = rd_le32(r);
+
+	m->port = (uint16_t)port;
+	return !r->bad && port <= UINT16_MAX;
+}
+
+void
+msg_untunnelled_put(struct wr *w, const struct msg_untunnelled *m)
+{
+	wr_le32(w, m->flags);
+	msg_refused_put(w, &m->no);
+}
+
+bool
+msg_untunnelled_get(struct rd *r, struct msg_untunnelled *m)
+{
+	m->flags = rd_le32(r);
+	return msg_refused_get(r, &m->no) && (m->flags & ~UNTUNNELLED_AGAIN) == 0;
 }
 
 void
