@@ -453,6 +453,20 @@ dump(const struct settings *s, const struct conf *conf)
 	exit(0);
 }
 
+/* Who keeps a login in the environment does not want it with each run. */
+static void
+login_unused(struct settings *s)
+{
+	static const char *const login[] = { "proxy-user", "proxy-password" };
+	struct setting *one;
+
+	if (settings_find_name(s, "proxy")->n > 0)
+		return;
+	for (size_t i = 0; i < sizeof(login) / sizeof(login[0]); i++)
+		if ((one = settings_find_name(s, login[i]))->origin.from == FROM_ENVIRONMENT)
+			settings_clear(s, one->row, &one->origin);
+}
+
 /* What excludes each other. */
 static void
 conflicts(const struct conf *conf)
@@ -487,6 +501,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 	sources_read(&settings, &cli, conf, argc, argv, STATUS_FAILED);
 	if (conf->dump_profile)
 		dump(&settings, conf);
+	login_unused(&settings);
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
