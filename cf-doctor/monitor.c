@@ -84,7 +84,7 @@ feed(struct monitor *m, const char *bytes, size_t len)
 	}
 }
 
-/* All that is there, within bounds; true where there was some. */
+/* All that is there, within bounds; true where there was some, or the end. */
 static bool
 take(struct monitor *m)
 {
@@ -106,7 +106,7 @@ take(struct monitor *m)
 		m->view.ended = true;
 	if (n == -1 && errno != EINTR && errno != EAGAIN)
 		m->view.ended = true;
-	return any;
+	return any || m->view.ended;
 }
 
 /* Until there is something to read or a key, at most a turn. */
