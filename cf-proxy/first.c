@@ -831,6 +831,19 @@ opened_send(struct broker *b, uint64_t id, const struct msg_opened *m)
 	chan_send(b->client, MSG_OPENED, id, body, sizeof(body), NULL, 0, -1);
 }
 
+/* No memory to judge it with. */
+static void
+give_up(struct broker *b, struct asked *fl, int fd)
+{
+	static const struct msg_refused no = { .why = REFUSED_LIMIT, .err = ENOMEM };
+
+	if (fd != -1)
+		close(fd);
+	proxy_close(b->dialler, fl->id, CLOSE_RESET);
+	proxy_refuse(b->client, fl->id, &no, "out of memory");
+	asked_free(b, fl);
+}
+
 bool
 first_begin(struct broker *b, struct asked *fl, const struct msg_opened *m, int fd)
 {
@@ -844,8 +857,10 @@ first_begin(struct broker *b, struct asked *fl, const struct msg_opened *m, int 
 	if (need == JUDGE_NOTHING || (first_is_refused(b, &fl->open, &names, &why) &&
 	    judge_permits(b->judge, &why)))
 		return false;		/* --permissive: QUIC, and told already */
-	if ((first = malloc(sizeof(*first))) == NULL)
-		fatal("cannot judge a first flight");
+	if ((first = malloc(sizeof(*first))) == NULL) {
+		give_up(b, fl, fd);
+		return true;
+	}
 	*first = (struct first){ .fl = fl, .at_port = at_port, .fd = fd };
 	fl->first = first;
 	all->held += fd != -1;
@@ -858,16 +873,14 @@ first_begin(struct broker *b, struct asked *fl, const struct msg_opened *m, int 
 struct firsts *
 firsts_new(struct broker *b, enum quic_choice quic)
 {
-	struct firsts *all = calloc(1, sizeof(*all));
+	static struct firsts only, *all = &only;
 
-	if (all == NULL)
+	if ((all->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
+	    uv_poll_init(&b->loop, &all->poll, all->epoll_fd) != 0)
 		fatal("cannot start");
 	all->broker = b;
 	all->quic = quic;
 	TAILQ_INIT(&all->strict);
-	if ((all->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
-	    uv_poll_init(&b->loop, &all->poll, all->epoll_fd) != 0)
-		fatal("cannot start");
 	uv_timer_init(&b->loop, &all->timer);
 	all->poll.data = all->timer.data = all;
 	uv_poll_start(&all->poll, UV_READABLE, on_poll);

@@ -10,7 +10,7 @@
 
 struct firsts;
 
-/* Before the seal.  Ends the process where it cannot. */
+/* The ones of this process.  Before the seal.  Ends the process where it cannot. */
 struct firsts	*firsts_new(struct broker *, enum quic_choice);
 /* How many sockets are kept here. */
 size_t		 firsts_held(const struct firsts *);
