@@ -177,6 +177,53 @@ alias_reverse(struct query *q, struct made *out)
 	return HOOK_MADE;
 }
 
+/* ---- names that an upstream proxy finds ---- */
+
+/* Nobody is asked if there is such a name: the proxy will say so, to the connection. */
+static enum hook
+unasked_address(struct query *q, struct made *out)
+{
+	static uint8_t msg[COMPOSE_REPLY_MAX];
+	struct dns *dns = q->dns;
+	char name[NAME_STRLEN];
+	struct addr a;
+	uint32_t number;
+	bool fresh;
+
+	if (!learn_asked(q, name)) {
+		query_made(q, out, WIRE_NXDOMAIN, "a name that is too long to be told of");
+		return HOOK_MADE;
+	}
+	if ((number = synth_number(dns->synth, name, &fresh)) == 0) {
+		tell_used_up(dns);
+		query_made(q, out, WIRE_SERVFAIL, used_up);
+		return HOOK_MADE;
+	}
+	a = synthetic_addr(4, number);
+	if (fresh)
+		learn_name(dns, &a, name, UINT32_MAX, MSG_NAME_SYNTHETIC);
+	a = synthetic_addr(family_of(q->wire.qtype), number);
+	q->aliased = true;
+	*out = (struct made){ .msg = msg, .len = compose_reply(msg, q->msg, &q->wire, ALIAS_TTL, a.ip,
+	    addr_iplen(&a)), .why = synth_name(dns->synth, number) };
+	return HOOK_MADE;
+}
+
+enum hook
+alias_unasked(struct query *q, struct made *out)
+{
+	bool plain = q->wire.question && q->wire.qclass == WIRE_IN && q->wire.opcode == 0;
+
+	if (q->own)
+		return HOOK_PASS;
+	if (q->dns->unasked && plain && (q->wire.qtype == WIRE_A || q->wire.qtype == WIRE_AAAA))
+		return unasked_address(q, out);
+	if (!q->dns->closed)
+		return HOOK_PASS;
+	query_made(q, out, WIRE_NOERROR, "nobody is asked: there is an upstream proxy");
+	return HOOK_MADE;
+}
+
 /* ---- what cf-proxy asks ---- */
 
 static void

@@ -156,6 +156,7 @@ struct filter {
 	struct rules	 rules;
 	enum encdns_choice encdns;	/* as the options say */
 	bool		 no_encdns;	/* what comes of it */
+	bool		 proxied;	/* flows go by an upstream proxy */
 	enum { DENY_EMPTY, DENY_NXDOMAIN, DENY_REFUSED } deny_answer;
 };
 
@@ -181,6 +182,9 @@ struct dns {
 	struct cache	*cache;
 	bool		 pinned;	/* resolvers are asked whomever the tree asked */
 	bool		 no_aaaa;
+	bool		 tcp_only;	/* resolvers are asked over TCP */
+	bool		 unasked;	/* every name has an address, which an upstream proxy finds */
+	bool		 closed;	/* no resolver is asked anything for the tree */
 	uint16_t	 udp_max;	/* no answer over UDP is longer, whatever the asker takes */
 	struct filter	 filter;
 	struct addr	 gateway[2];
@@ -392,7 +396,7 @@ void		 learn_before_answers(struct chan *);
 
 extern const struct chan_handler alias_handlers[];
 
-query_hook	 alias_reverse;
+query_hook	 alias_reverse, alias_unasked;
 answer_hook	 alias_answer;
 /* A query that query_own() made has ended, however. */
 void		 alias_resolved(struct query *, const uint8_t *msg, size_t len);

@@ -132,7 +132,7 @@ by_rules(struct query *q, struct made *out, const char *name)
 	struct rules_verdict verdict;
 
 	if (!q->dns->filter.has_rules ||
-	    rules_judge_name(&q->dns->filter.rules, name, false, &verdict))
+	    rules_judge_name(&q->dns->filter.rules, name, q->dns->filter.proxied, &verdict))
 		return HOOK_PASS;
 	if (verdict.why == RULES_WHY_DEFAULT && asks_reverse(q, name))
 		return filter_permits(&q->dns->filter) ? HOOK_PASS : answer(q, out, denied_rcode(q),

@@ -19,17 +19,20 @@
 #include "event.h"
 #include "inside.h"
 #include "listen.h"
+#include "live.h"
 #include "log.h"
 #include "ruleopts.h"
 #include "rulesfd.h"
 
-#define FDS_MAX	6	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX	7	/* descriptors that options name, and the -1 behind them */
 
 struct options {
 	struct ruleopts	 rules;		/* --listen; first, as ruleopts.h wants it */
 	struct dns	*dns;
 	struct serve	 serve;		/* --listen */
-	int		 control_fd, dial_fd, log_fd, names_fd, rules_fd, violations_fd;
+	int		 control_fd, dial_fd, names_fd, rules_fd, violations_fd;
+	int		 log_fd[EVENT_FDS];
+	bool		 color;		/* of what -v says */
 	bool		 synthetic;
 	int		 verbose;
 	bool		 print;
@@ -39,12 +42,24 @@ static const struct cli	cli;
 
 CLI_SET(options, control_fd, cli_fd)
 CLI_SET(options, dial_fd, cli_fd)
-CLI_SET(options, log_fd, cli_fd)
+CLI_SET(options, color, cli_true)
 CLI_SET(options, names_fd, cli_fd)
 CLI_SET(options, rules_fd, cli_fd)
 CLI_SET(options, violations_fd, cli_fd)
 CLI_SET(options, synthetic, cli_true)
 CLI_SET_HELPER(options, cli)
+
+static bool
+set_log_fd(void *conf, const char *arg, char *why)
+{
+	struct options *o = conf;
+
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (o->log_fd[i] == -1)
+			return cli_fd(arg, &o->log_fd[i], why);
+	snprintf(why, CLI_WHY_LEN, "it can be given %d times", EVENT_FDS);
+	return false;
+}
 
 static bool
 set_deny_answer(void *conf, const char *arg, char *why)
@@ -154,6 +169,19 @@ set_no_aaaa(void *conf, const char *arg, char *why)
 	return true;
 }
 
+#define SET_DNS(name, field)							\
+static bool									\
+set_##name(void *conf, const char *arg, char *why)				\
+{										\
+	(void)arg, (void)why;							\
+	((struct options *)conf)->dns->field = true;				\
+	return true;								\
+}
+SET_DNS(tcp, tcp_only)
+SET_DNS(unasked, unasked)
+SET_DNS(closed, closed)
+SET_DNS(proxied, filter.proxied)
+
 static const struct cli_option options[] = {
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "answer for names of encrypted DNS, whatever the rules are" },
@@ -163,16 +191,22 @@ static const struct cli_option options[] = {
 	{ 0,   "control-fd", "N",         set_control_fd, "a channel to cf-spawn: new resolvers" },
 	{ 0,   "deny-answer", "KIND",     set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
+	{ 0,   "closed",   NULL,          set_closed,   "ask no resolver anything for the tree" },
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
 	{ 0,   "dns-cache", "N",          set_dns_cache, "keep up to N answers (0: none)" },
 	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
-	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N" },
+	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N (may be given twice)" },
+	{ 0,   "color",    NULL,          set_color,    "with -v, in colours" },
 	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
 	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
 	{ 0,   "pinned",   NULL,          set_pinned,   "ask only the --resolver list" },
+	{ 0,   "proxied",  NULL,          set_proxied,  "connections go by an upstream proxy" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "ask this server (again: one more)" },
 	{ 0,   "rules-fd", "N",           set_rules_fd, "judge names and answers by these rules" },
 	{ 0,   "synthetic", NULL,         set_synthetic, "answer each name with an address of its own" },
+	{ 0,   "tcp",      NULL,          set_tcp,      "ask resolvers over TCP only" },
+	{ 0,   "unasked",  NULL,          set_unasked,
+	  "with --synthetic: names have an address without being asked for" },
 	{ 0,   "user",     "NAME",        set_user,     "with --listen, as root: become this user" },
 	{ 0,   "violations-fd", "N",      set_violations_fd,
 	  "an eventfd that counts what was refused" },
@@ -195,8 +229,8 @@ static const struct cli cli = {
 static void
 fds_keep(const struct options *o, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->log_fd, o->names_fd,
-	    o->violations_fd };
+	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->log_fd[0], o->log_fd[1],
+	    o->names_fd, o->violations_fd };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -268,13 +302,23 @@ serve(struct options *o)
 	o->dial_fd = serve_start(&o->serve);
 }
 
+static void
+events_open(const struct options *o)
+{
+	event_init(-1);
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (o->log_fd[i] != -1)
+			event_add(o->log_fd[i]);
+	live_init(o->color);
+}
+
 int
 main(int argc, char *argv[])
 {
 	static struct dns dns = { .udp_max = UINT16_MAX };
-	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1, .log_fd = -1,
-	    .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
-	int rfd, wfd, keep[FDS_MAX];
+	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1,
+	    .log_fd = { -1, -1 }, .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
+	int rfd, wfd, keep[FDS_MAX], status;
 	const char *why = NULL;
 
 	log_init("cf-dns", 0);
@@ -292,7 +336,7 @@ main(int argc, char *argv[])
 	}
 	if (o.serve.nlisten > 0)
 		serve(&o);
-	event_init(o.log_fd);
+	events_open(&o);
 	if (o.synthetic && (dns.synth = synth_new()) == NULL)
 		fatal("cannot keep names");
 
@@ -302,5 +346,6 @@ main(int argc, char *argv[])
 	sandbox_prepare(&rfd, &wfd, keep);
 	dns_open(&dns, rfd, wfd, o.dial_fd, o.names_fd, o.control_fd);
 	sandbox_seal(dns_sandbox);
-	return dns_run(&dns);
+	status = dns_run(&dns);
+	return status == 0 && event_lost() ? EVENT_LOST : status;
 }

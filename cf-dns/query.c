@@ -49,6 +49,7 @@ static const struct {
 	{ "the reverse of a made-up address", alias_reverse },
 	{ "a name that is denied", filter_query },
 	{ "AAAA where there is no IPv6", no_route },
+	{ "a name that the proxy finds", alias_unasked },
 	{ "nobody to ask", no_resolver },
 	{ "the cache", kept_find },
 	{ "too much at once", no_room },

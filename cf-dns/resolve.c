@@ -107,8 +107,8 @@ static bool
 ask(struct query *q, size_t place)
 {
 	/* A zone transfer has no form for datagrams (RFC 5936 4.1). */
-	bool tcp = q->asked.transport == IPPROTO_TCP && q->wire.question &&
-	    (q->wire.qtype == WIRE_AXFR || q->wire.qtype == WIRE_IXFR);
+	bool tcp = q->dns->tcp_only || (q->asked.transport == IPPROTO_TCP && q->wire.question &&
+	    (q->wire.qtype == WIRE_AXFR || q->wire.qtype == WIRE_IXFR));
 
 	if (q->asking >= 0)
 		failed(q, (size_t)q->asking);

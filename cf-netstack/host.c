@@ -138,9 +138,11 @@ host_close(struct flow *f, bool reset)
 	case HOST_FD:
 		if (reset && is_stream(f))
 			setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-		/* Of a socket that others hold too, close(2) alone would leave the epoll set as it is. */
-		if (f->stack->epoll_fd != -1)
-			(void)epoll_ctl(f->stack->epoll_fd, EPOLL_CTL_DEL, f->fd, NULL);
+		/*
+		 * It would leave the set with its last descriptor, but who handed it to us may
+		 * not have closed his yet, and an event would come for a flow that is no more.
+		 */
+		watch(f, EPOLL_CTL_DEL, f->fd, 0);
 		close(f->fd);
 		f->fd = -1;
 		break;

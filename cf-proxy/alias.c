@@ -35,6 +35,7 @@ struct alias {
 	const char	*name;		/* of the table, which keeps it; or own */
 	char		*own;
 	bool		 resolved;
+	bool		 told;		/* to the upstream proxy, which finds it */
 	size_t		 n, next;	/* addresses, and which is to be tried next */
 	size_t		 tried;		/* how many the dialler was asked for */
 	struct addr	 addrs[ALIAS_ADDRS];
@@ -70,9 +71,7 @@ alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
 	while (a->next < a->n) {
 		fl->open.dst = a->addrs[a->next++];
 		fl->open.dst.port = port;
-		if (!asked_may_leave(b, &fl->open, &names, why))
-			continue;
-		if (!broker_dial(b, fl, why))
+		if (!asked_may_leave(b, &fl->open, &names, why) || !broker_dial(b, fl, why))
 			continue;
 		a->tried++;
 		return true;
@@ -112,10 +111,30 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 	asked_free(b, fl);
 }
 
-void
-alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
+/*
+ * The upstream proxy finds the name.  So nobody here knows an address: it is judged by its name, and
+ * the address of the OPEN goes on only for the port.
+ */
+static void
+tell(struct alias *a)
 {
-	static const struct record_names none;
+	a->told = a->resolved = true;
+	a->tried = 1;
+}
+
+bool
+alias_is_told(const struct alias *a)
+{
+	return a->told;
+}
+
+void
+alias_open(struct broker *b, uint64_t id, const struct msg_open *asked_for)
+{
+	const struct record_names none = { .flow = id, .who = b->opening.who };
+	struct record_names names = { .n = 1, .flow = id, .who = b->opening.who };
+	struct msg_open o[1] = { *asked_for };
+	struct rules_words why;
 	uint32_t number = synthetic_number(&o->dst);
 	const char *name;
 	struct asked *fl;
@@ -126,23 +145,44 @@ alias_open(struct broker *b, uint64_t id, const struct msg_open *o)
 		asked_nowhere(b, id, o, &none, "no name was given this address");
 		return;
 	}
+	names.name[0] = name;
+	if (!way_choose(b->way, o, &names, &why) ||
+	    (asked_is_told(b, o) && !asked_may_leave(b, o, &names, &why))) {
+		asked_deny(b, id, o, &names, &why);
+		return;
+	}
 	if ((fl = asked_admit(b, id, o)) == NULL)
 		return;
-	fl->alias = calloc(1, sizeof(*fl->alias));
-	if (fl->alias != NULL)
+	if ((fl->alias = calloc(1, sizeof(*fl->alias))) != NULL)
 		fl->alias->name = name;
-	if (fl->alias == NULL || !namechan_resolve(b->namechan, id, o->dst.family, name)) {
+	if (fl->alias != NULL && asked_is_told(b, o)) {
+		tell(fl->alias);
+		if (broker_dial(b, fl, &why))
+			return;
+		asked_deny(b, id, o, &names, &why);
+		asked_free(b, fl);
+	} else if (fl->alias == NULL || !namechan_resolve(b->namechan, id, o->dst.family, name)) {
 		asked_nowhere(b, id, o, &none, "cf-dns cannot be asked");
 		asked_free(b, fl);
 	}
 }
 
+/* The flow goes by another name now, and perhaps another way. */
 bool
 alias_redial(struct broker *b, struct asked *fl, const char *name)
 {
+	const struct record_names names = { .name = { name }, .n = 1 };
 	struct alias *a = calloc(1, sizeof(*a));
+	struct rules_words why;
 
-	if (a == NULL || (a->own = strdup(name)) == NULL || b->namechan == NULL ||
+	if (a == NULL || (a->own = strdup(name)) == NULL ||
+	    !way_choose(b->way, &fl->open, &names, &why)) {
+		alias_free(a);
+		return false;
+	}
+	if (way_tells(b->way, &fl->open)) {
+		tell(a);
+	} else if (b->namechan == NULL ||
 	    !namechan_resolve(b->namechan, fl->id, fl->open.dst.family, name)) {
 		alias_free(a);
 		return false;

@@ -20,7 +20,9 @@
 
 #include "broker.h"
 #include "denial.h"
+#include "event.h"
 #include "first.h"
+#include "synthetic.h"
 
 #define FLOWS_MAX	65536		/* about 10 MiB of table */
 
@@ -29,7 +31,8 @@
 struct record_names
 asked_names(const struct asked *fl)
 {
-	struct record_names out = { .n = 0 };
+	struct record_names out = { .flow = fl->id, .who = fl->who, .rule = fl->rule,
+	    .server_name = fl->server_name, .local = fl->opened ? &fl->local : NULL };
 
 	if (fl->alias != NULL)
 		out.name[out.n++] = alias_name(fl->alias);
@@ -44,7 +47,7 @@ asked_names(const struct asked *fl)
 struct record_names
 asked_names_at(struct broker *b, const struct addr *a)
 {
-	struct record_names out = { .n = 0 };
+	struct record_names out = { .flow = b->opening.flow, .who = b->opening.who };
 
 	if (b->names == NULL)
 		return out;
@@ -75,15 +78,33 @@ turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit wh
 }
 
 bool
-asked_may_leave(struct broker *b, const struct msg_open *o, const struct record_names *names,
+asked_is_told(const struct broker *b, const struct msg_open *o)
+{
+	return b->synthetic && synthetic_is(&o->dst) && way_tells(b->way, o);
+}
+
+bool
+asked_judge(const struct broker *b, const struct asked *fl, const char *const *names, size_t n,
     struct rules_words *why)
 {
-	if (judge_flow(b->judge, o, names->name, names->n, why) &&
+	if (fl->alias != NULL && alias_is_told(fl->alias))
+		return n > 0 && judge_named(b->judge, &fl->open, names[0], why);
+	return judge_flow(b->judge, &fl->open, names, n, why);
+}
+
+bool
+asked_may_leave(struct broker *b, struct msg_open *o, const struct record_names *names,
+    struct rules_words *why)
+{
+	if (!way_choose(b->way, o, names, why))
+		return false;
+	if ((asked_is_told(b, o) ? judge_named(b->judge, o, names->name[0], why) :
+	    judge_flow(b->judge, o, names->name, names->n, why)) &&
 	    !first_is_refused(b, o, names, why))
 		return true;
 	if (!judge_permits(b->judge, why))
 		return false;
-	record_permitted(o, why, names->n > 0 ? names->name[0] : NULL);
+	record_permitted(o, why, names);
 	return true;
 }
 
@@ -91,7 +112,7 @@ void
 asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
     const struct record_names *names, const struct rules_words *why)
 {
-	record_violation(o, why, names->n > 0 ? names->name[0] : NULL);
+	record_violation(o, why, names);
 	proxy_refuse(b->client, id, &refused_by_policy, why->text);
 }
 
@@ -105,6 +126,17 @@ asked_nowhere(struct broker *b, uint64_t id, const struct msg_open *o,
 }
 
 /* ---- the table ---- */
+
+/* A copy to keep; NULL where there is none, or no memory: then it is not known. */
+static struct who *
+who_keep(const struct who *w)
+{
+	struct who *copy = w != NULL ? malloc(sizeof(*copy)) : NULL;
+
+	if (copy != NULL)
+		*copy = *w;
+	return copy;
+}
 
 static void
 names_let_go(struct broker *b, struct name_at *const *held, size_t n)
@@ -131,7 +163,7 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 		return NULL;
 	}
 	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n,
-	    .kept_fd = -1 };
+	    .kept_fd = -1, .who = who_keep(b->opening.who) };
 	for (size_t i = 0; i < n; i++)
 		fl->names[i] = held[i];
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
@@ -162,6 +194,17 @@ asked_admit(struct broker *b, uint64_t id, const struct msg_open *o)
 	return fl;
 }
 
+const char *
+asked_name_for_proxy(struct broker *b, const struct asked *fl)
+{
+	struct record_names names = asked_names(fl);
+
+	if (fl->alias != NULL)
+		return alias_is_told(fl->alias) ? alias_name(fl->alias) : NULL;
+	return way_name(b->way, &fl->open, &names,
+	    b->names != NULL && names_pinned(b->names, &fl->open.dst));
+}
+
 void
 asked_free(struct broker *b, struct asked *fl)
 {
@@ -174,7 +217,29 @@ asked_free(struct broker *b, struct asked *fl)
 	alias_free(fl->alias);
 	first_free(b, fl);
 	quota_release(fl->quota);
+	free(fl->who);
+	free(fl->rule);
+	free(fl->server_name);
 	free(fl);
+}
+
+void
+asked_rule(struct broker *b, struct asked *fl)
+{
+	struct record_names names = asked_names(fl);
+	struct rules_words words;
+
+	if (event_logged() && judge_allowed(b->judge, &fl->open, names.name, names.n, &words)) {
+		free(fl->rule);
+		fl->rule = strdup(words.text);
+	}
+}
+
+void
+record_server_name(struct asked *fl, const char *name)
+{
+	free(fl->server_name);
+	fl->server_name = event_logged() ? strdup(name) : NULL;
 }
 
 void
@@ -191,7 +256,7 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 		counted.down_bytes = quota_passed(fl->quota, false);
 	}
 	if (fl->opened || fl->first != NULL)
-		record_end(fl->id, &fl->open, &names, &counted, fl->over, uv_now(&b->loop) - fl->since);
+		record_end(&fl->open, &names, &counted, fl->over, uv_now(&b->loop) - fl->since);
 	else
 		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	asked_free(b, fl);

@@ -15,6 +15,8 @@
  *     CLOSE ---------> flow_end                CLOSE ---->
  *     LIMIT ---------> limit_reached
  *
+ * Where events want to know it, cf-spawn's watcher is asked first whose an OPEN is (who.h).
+ *
  * An event is written before the frame that makes its effect visible goes on.  Payload comes
  * through here only where descriptors cannot be passed, or where a quota counts it (payload.c).
  *
@@ -45,6 +47,7 @@
 #include "denial.h"
 #include "event.h"
 #include "first.h"
+#include "live.h"
 #include "log.h"
 #include "pins.h"
 #include "rulesfd.h"
@@ -88,36 +91,67 @@ broker_dial(struct broker *b, struct asked *fl, struct rules_words *why)
 	uint8_t body[MSG_OPEN_LEN];
 	struct wr w = wr_over(body, sizeof(body));
 	struct msg_open out;
+	const char *name;
 
 	if (!quota_take(b->quotas, &fl->quota, &flow, why)) {
 		if (!judge_permits(b->judge, why))
 			return false;
-		record_permitted(&fl->open, why, names.n > 0 ? names.name[0] : NULL);
+		record_permitted(&fl->open, why, &names);
 	}
 	if (quota_counts(fl->quota))
 		fl->open.flags |= OPEN_RELAY;
 	fl->relayed = !b->passes_fds || (fl->open.flags & OPEN_RELAY) != 0;
+	asked_rule(b, fl);
+	names = asked_names(fl);
 	record_attempt(&fl->open, &names);
 	late_send(b);
 	out = fl->open;
 	if (hostports_is_inside(&out.dst))	/* it stands for the host's loopback */
 		out.dst = hostports_outside(&out.dst);
 	msg_open_put(&w, &out);
-	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), NULL, 0, -1);
+	name = asked_name_for_proxy(b, fl);
+	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), name,
+	    name != NULL ? strlen(name) : 0, -1);
 	return true;
+}
+
+/* It is known whose it is, or that this is not known. */
+static void
+open_go_on(void *arg, uint64_t flow, const struct msg_open *asked_for, const struct who *who)
+{
+	struct broker *b = arg;
+	struct msg_open o[1] = { *asked_for };
+	struct record_names names;
+	struct rules_words why;
+	struct asked *fl;
+
+	b->opening.flow = flow;
+	b->opening.who = who;
+	if (b->synthetic && synthetic_is(&o->dst)) {
+		alias_open(b, flow, o);
+		return;
+	}
+	names = asked_names_at(b, &o->dst);
+	if (!asked_may_leave(b, o, &names, &why)) {
+		asked_deny(b, flow, o, &names, &why);
+		return;
+	}
+	if ((fl = asked_admit(b, flow, o)) == NULL || broker_dial(b, fl, &why))
+		return;
+	asked_deny(b, flow, o, &names, &why);
+	asked_free(b, fl);
 }
 
 static void
 on_open(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
-	struct record_names names;
-	struct rules_words why;
 	struct msg_open o;
-	struct asked *fl;
+	const char *tail;
+	size_t len;
 
 	(void)fd;
-	if (!proxy_open_get(f, &o)) {
+	if (!proxy_open_get(f, &o, &tail, &len) || len > 0) {
 		chan_fail(c, "bad OPEN");
 		return;
 	}
@@ -127,19 +161,24 @@ on_open(struct chan *c, const struct frame *f, int fd)
 	}
 	b->last_id = f->flow;
 	o.flags &= OPEN_DF | OPEN_RELAY;
-	if (b->synthetic && synthetic_is(&o.dst)) {
-		alias_open(b, f->flow, &o);
-		return;
-	}
-	names = asked_names_at(b, &o.dst);
-	if (!asked_may_leave(b, &o, &names, &why)) {
-		asked_deny(b, f->flow, &o, &names, &why);
-		return;
-	}
-	if ((fl = asked_admit(b, f->flow, &o)) == NULL || broker_dial(b, fl, &why))
-		return;
-	asked_deny(b, f->flow, &o, &names, &why);
-	asked_free(b, fl);
+	if (b->whochan != NULL)
+		whochan_ask(b->whochan, f->flow, &o);
+	else
+		open_go_on(b, f->flow, &o, NULL);
+}
+
+/* The tree gave it up before it was known whose it is. */
+static void
+given_up_early(struct broker *b, uint64_t flow, const struct msg_open *o)
+{
+	static const char given_up[] = "given up before it was open";
+	struct record_names names;
+
+	b->opening.flow = flow;
+	b->opening.who = NULL;
+	names = asked_names_at(b, &o->dst);
+	record_attempt(o, &names);
+	record_result(o, &names, given_up, sizeof(given_up) - 1);
 }
 
 static void
@@ -148,12 +187,17 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	struct broker *b = chan_arg(c);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_close m;
+	struct msg_open o;
 	struct asked *fl;
 	bool can_wait, is_told;
 
 	(void)fd;
 	if (!msg_close_get(&r, &m)) {
 		chan_fail(c, "bad CLOSE");
+		return;
+	}
+	if (b->whochan != NULL && whochan_drop(b->whochan, f->flow, &o)) {
+		given_up_early(b, f->flow, &o);
 		return;
 	}
 	if ((fl = idmap_get(&b->by_id, f->flow)) == NULL)
@@ -208,7 +252,7 @@ on_counts(struct chan *c, const struct frame *f, int fd)
 		m.down_bytes = quota_passed(fl->quota, false);
 	}
 	names = asked_names(fl);
-	record_update(fl->id, &fl->open, &names, &m);
+	record_update(&fl->open, &names, &m);
 }
 
 static void
@@ -245,6 +289,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	}
 	fl->opened = true;
 	quota_opened(fl->quota);
+	fl->local = m.local;
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
@@ -346,6 +391,19 @@ on_client_hello(struct chan *c)
 		on_dialler_hello(b->dialler);
 }
 
+/* All flows are over, also those that wait. */
+static void
+end_all(struct broker *b)
+{
+	struct msg_open o;
+	uint64_t flow;
+
+	while (b->whochan != NULL && whochan_drop_any(b->whochan, &flow, &o))
+		given_up_early(b, flow, &o);
+	asked_end_all(b);
+	event_flush();
+}
+
 static void
 on_drain_timeout(uv_timer_t *t)
 {
@@ -382,7 +440,7 @@ on_client_end(struct chan *c, const char *why)
 		proxy_garbage(c, R_STACK, why);
 		b->status = 1;
 	}
-	asked_end_all(b);
+	end_all(b);
 	b->ending = true;
 	if (why != NULL)
 		uv_stop(&b->loop);
@@ -403,7 +461,7 @@ on_dialler_end(struct chan *c, const char *why)
 		log_info("the dialler has gone, and the network with it");
 	if (why != NULL)
 		b->status = 1;
-	asked_end_all(b);
+	end_all(b);
 	uv_stop(&b->loop);
 }
 
@@ -454,7 +512,7 @@ on_names_failed(void *arg)
 	struct broker *b = arg;
 
 	b->status = 1;
-	asked_end_all(b);
+	end_all(b);
 	uv_stop(&b->loop);
 }
 
@@ -508,19 +566,54 @@ quotas_open(struct broker *b, const struct proxy_conf *conf)
 		fatalx("cannot count by the quotas: out of memory");
 }
 
+/* Lines are gathered; this is run before any frame leaves, and before we sleep. */
+static void
+events_out(struct chan *c)
+{
+	(void)c;
+	event_flush();
+}
+
+static void
+on_sleep(uv_prepare_t *h)
+{
+	(void)h;
+	event_flush();
+}
+
+static void
+events_open(struct broker *b, const struct proxy_conf *conf)
+{
+	event_init(-1);
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (conf->log_fd[i] != -1)
+			event_add(conf->log_fd[i]);
+	event_gather();
+	live_init(conf->color);
+	uv_prepare_init(&b->loop, &b->sleep);
+	uv_prepare_start(&b->sleep, on_sleep);
+	uv_unref((uv_handle_t *)&b->sleep);
+	if (conf->who_fd != -1)
+		b->whochan = whochan_open(&b->loop, conf->who_fd, b, open_go_on);
+}
+
 static void *
 broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 {
 	static struct broker b;
 
-	event_init(conf->log_fd);
 	denial_init(conf->violations_fd);
 	b.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	quotas_open(&b, conf);
+	if ((b.way = way_new(conf)) != NULL) {
+		judge_upstream(b.judge);
+		record_upstream(conf->upstream_name);
+	}
 	TAILQ_INIT(&b.flows);
 	b.fds_max = fds_max();
 	if (uv_loop_init(&b.loop) != 0 || !idmap_init(&b.by_id) || !payload_open(&b))
 		fatal("cannot start");
+	events_open(&b, conf);
 	b.client = chan_new(rfd, wfd, R_PROXY, R_STACK, &b);
 	b.dialler = chan_new(conf->dial_fd, conf->dial_fd, R_PROXY, R_DIAL, &b);
 	if (b.client == NULL || b.dialler == NULL)
@@ -537,6 +630,8 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	b.reload = reload_open(&b, conf);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
+	chan_uv_before_flush(b.client_uv, events_out);
+	chan_uv_before_flush(b.dialler_uv, events_out);
 	chan_uv_on_flush(b.client_uv, on_client_flush);
 	chan_uv_on_flush(b.dialler_uv, on_dialler_flush);
 	return &b;
@@ -551,6 +646,8 @@ broker_hello(void *arg)
 	if (b->namechan != NULL)
 		namechan_hello(b->namechan);
 	reload_hello(b->reload);
+	if (b->whochan != NULL)
+		whochan_hello(b->whochan);
 }
 
 static int
@@ -559,7 +656,8 @@ broker_run(void *arg)
 	struct broker *b = arg;
 
 	uv_run(&b->loop, UV_RUN_DEFAULT);
-	return b->status != 0 || event_lost() ? 1 : 0;
+	event_flush();
+	return b->status != 0 ? 1 : event_lost() ? EVENT_LOST : 0;
 }
 
 const struct stage broker_stage = {

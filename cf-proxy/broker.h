@@ -16,12 +16,14 @@
 #include "namechan.h"
 #include "quota.h"
 #include "proxy.h"
+#include "who.h"
 
 #define LATE_MAX	64
 
 struct alias;
 struct first;
 struct firsts;
+struct way;
 
 /* A flow that cf-netstack has asked for. */
 struct asked {
@@ -37,6 +39,9 @@ struct asked {
 	struct alias	*alias;		/* NULL: the tree named the address itself */
 	struct first	*first;		/* NULL: it owes no first flight */
 	struct quota_hold *quota;	/* NULL: none covers it */
+	struct addr	 local;		/* once it is open: of the host's side */
+	struct who	*who;		/* NULL: not known */
+	char		*rule, *server_name;	/* for the record; NULL: not known */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -50,13 +55,20 @@ struct late_close {
 struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
+	uv_prepare_t	 sleep;
 	struct judge	*judge;
 	struct quotas	*quotas;	/* NULL: there are none */
 	struct settling	*settling;	/* flows that only the dialler has yet (payload.c) */
+	struct way	*way;		/* NULL: all flows go directly */
 	struct names	*names;		/* NULL: nobody wants to know them */
 	struct reload	*reload;	/* NULL: no new rules will come */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
 	struct firsts	*firsts;
+	struct whochan	*whochan;	/* NULL: nobody asks whose a flow is */
+	struct {
+		uint64_t	 flow;
+		const struct who *who;	/* NULL: not known */
+	} opening;			/* the OPEN that is being judged */
 	bool		 synthetic;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
@@ -90,6 +102,22 @@ bool		 broker_dial(struct broker *, struct asked *, struct rules_words *why);
 /* cf-netstack has gone, and nothing is waited for any more. */
 void		 broker_finish(struct broker *);
 
+/* ---- way.c: directly, or by the upstream proxy ---- */
+
+/* NULL: there is no proxy.  Ends the process where the options are wrong. */
+struct way	*way_new(const struct proxy_conf *);
+/*
+ * Which way this flow is to go: OPEN_DIRECT of its flags.  False: there is none, *why says so.
+ * names: those of its address, or the one that the address stands for.
+ */
+bool		 way_choose(const struct way *, struct msg_open *, const struct record_names *,
+		    struct rules_words *why);
+/* Does the proxy get to know the name of a made-up address? */
+bool		 way_tells(const struct way *, const struct msg_open *);
+/* The name by which the proxy is asked for an address, or NULL. */
+const char	*way_name(const struct way *, const struct msg_open *, const struct record_names *,
+		    bool pinned);
+
 /* ---- asked.c ---- */
 
 /* A flow of the table, if there is room for one more; else it has been refused. */
@@ -99,9 +127,19 @@ void		 asked_free(struct broker *, struct asked *);
 void		 asked_end(struct broker *, struct asked *, const struct msg_close *);
 void		 asked_end_all(struct broker *);	/* and what was only counted is told */
 
-/* May it leave?  What passes only by --permissive is recorded.  Where not: *why. */
-bool		 asked_may_leave(struct broker *, const struct msg_open *,
+/*
+ * May it leave, and which way (OPEN_DIRECT of its flags)?  What passes only by --permissive is
+ * recorded.  Where not: *why.
+ */
+bool		 asked_may_leave(struct broker *, struct msg_open *,
 		    const struct record_names *, struct rules_words *why);
+/* Would the rules let it pass under these names? */
+bool		 asked_judge(const struct broker *, const struct asked *, const char *const *names,
+		    size_t n, struct rules_words *why);
+/* Is its made-up address for the upstream proxy to find?  Then only its name can be judged. */
+bool		 asked_is_told(const struct broker *, const struct msg_open *);
+/* What the upstream proxy is told in place of its address; NULL: the address. */
+const char	*asked_name_for_proxy(struct broker *, const struct asked *);
 /* Refused, recorded and answered; `names` are those of the address.  No table is touched. */
 void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const struct rules_words *why);
@@ -109,6 +147,10 @@ void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 void		 asked_nowhere(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const char *why);
 
+/* For the record: which rule has let it through. */
+void		 asked_rule(struct broker *, struct asked *);
+/* And the name that its first flight told. */
+void		 record_server_name(struct asked *, const char *name);
 struct record_names asked_names(const struct asked *);
 /* Of an address that no flow goes to yet, by all that cf-dns has said. */
 struct record_names asked_names_at(struct broker *, const struct addr *);
@@ -156,6 +198,7 @@ bool		 alias_next(struct broker *, struct asked *, struct rules_words *why);
 /* An open flow is to go where this name is: cf-dns is asked.  False: it cannot be. */
 bool		 alias_redial(struct broker *, struct asked *, const char *name);
 const char	*alias_name(const struct alias *);
+bool		 alias_is_told(const struct alias *);	/* the upstream proxy finds it */
 bool		 alias_was_tried(const struct alias *);	/* the dialler was asked, if only once */
 void		 alias_free(struct alias *);		/* NULL is fine */
 

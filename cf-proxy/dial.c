@@ -50,6 +50,7 @@ struct dialler {
 	struct judge	*judge;
 	struct control	*control;
 	struct portmap	*ports;
+	struct via	*via;		/* NULL: there is no upstream proxy */
 	struct client	 clients[2];
 	size_t		 n_clients;
 	const struct proxy_conf	*conf;
@@ -64,6 +65,7 @@ static const struct sandbox_row dial_rows[] = {
 
 const struct sandbox_row *const dial_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan, dial_rows, direct_rows, relay_rows, rulesfd_rows,
+	assoc_rows,
 	NULL
 };
 
@@ -95,6 +97,8 @@ flow_free(struct flow *fl, bool abort)
 {
 	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
+	via_forget(fl);
+	assoc_free(fl);
 	if (fl->leaving)
 		fl->client->leaving--;
 	else
@@ -109,7 +113,7 @@ flow_free(struct flow *fl, bool abort)
 	free(fl);
 }
 
-static struct flow *
+struct flow *
 flow_new(struct client *cl, uint64_t id, const struct msg_open *o, int fd, struct mapping *mapping)
 {
 	struct flow *fl = malloc(sizeof(*fl));
@@ -136,8 +140,14 @@ refuse(struct client *cl, uint64_t id, int err)
 	proxy_refuse(cl->chan, id, &no, NULL);
 }
 
-static struct addr
-local_of(int fd)
+struct via *
+client_via(const struct client *cl)
+{
+	return cl->dialler->via;
+}
+
+struct addr
+flow_local(int fd)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -159,8 +169,7 @@ opened_send(struct client *cl, uint64_t id, const struct addr *local, int fd)
 	chan_send(cl->chan, MSG_OPENED, id, body, sizeof(body), NULL, 0, fd);
 }
 
-/* A flow in the table is connected: to the client, or to relay.c. */
-static void
+void
 flow_opened(struct flow *fl, const struct addr *local)
 {
 	struct client *cl = fl->client;
@@ -179,7 +188,7 @@ flow_opened(struct flow *fl, const struct addr *local)
 	flow_arm(fl, 0);	/* the client will hold what epoll would go on watching */
 	fl->fd = -1;
 	opened_send(cl, fl->id, local, fd);
-	if (fl->mapping == NULL)
+	if (fl->mapping == NULL && fl->assoc == NULL)
 		flow_free(fl, false);
 }
 
@@ -193,7 +202,7 @@ on_connected(struct flow *fl, uint32_t events)
 	if (err == 0) {
 		if (fl->traces)
 			direct_trace_end(fl->fd, fl->family);
-		local = local_of(fl->fd);
+		local = flow_local(fl->fd);
 		flow_opened(fl, &local);
 	} else {
 		direct_failure(fl->fd, fl->family, err, &no);
@@ -209,13 +218,16 @@ on_connected(struct flow *fl, uint32_t events)
  * let nothing else go; but with --offline there is none.
  */
 static bool
-may_open(const struct client *cl, const struct msg_open *o, struct rules_words *why)
+may_open(const struct client *cl, const struct msg_open *o, const char *name, size_t len,
+    struct rules_words *why)
 {
 	const struct proxy_conf *conf = cl->dialler->conf;
 	const struct judge *judge = cl->dialler->judge;
 	bool has_port = o->proto == IPPROTO_UDP || o->proto == IPPROTO_TCP;
 	char buf[ADDR_STRLEN];
 
+	if (!cl->resolving && len > 0)
+		return judge_named(judge, o, name, why);
 	if (!cl->resolving || judge_offline(judge))
 		return judge_dial(judge, o, why);
 	if (has_port && control_is_resolver(cl->dialler->control, &o->dst))
@@ -236,7 +248,7 @@ connected(struct client *cl, uint64_t id, const struct msg_open *o, int fd,
     struct mapping *mapping)
 {
 	struct portmap *ports = cl->dialler->ports;
-	struct addr local = local_of(fd);
+	struct addr local = flow_local(fd);
 	struct flow *fl;
 
 	if (direct_traces(o))
@@ -308,14 +320,20 @@ on_open(struct chan *c, const struct frame *f, int fd)
 	struct client *cl = chan_arg(c);
 	struct rules_words why;
 	struct msg_open o;
+	char name[MSG_NAME_MAX + 1] = "";
+	const char *tail;
+	size_t len;
 
 	(void)fd;
-	if (!proxy_open_get(f, &o))
+	if (!proxy_open_get(f, &o, &tail, &len) ||
+	    (len > 0 && (cl->dialler->via == NULL || cl->resolving)))
 		chan_fail(c, "bad OPEN");
 	else if (idmap_get(&cl->flows, f->flow) != NULL)
 		chan_fail(c, "OPEN with a flow number that is in use");
-	else if (!may_open(cl, &o, &why))
+	else if (!may_open(cl, &o, memcpy(name, tail, len), len, &why))
 		proxy_refuse(c, f->flow, &by_policy, why.text);
+	else if (via_takes(cl->dialler->via, cl, &o))
+		via_open(cl, f->flow, &o, name, len);
 	else
 		dial(cl, f->flow, &o);
 }
@@ -402,7 +420,9 @@ static const struct chan_handler handlers[] = {
 static void
 flow_ready(struct flow *fl, uint32_t events)
 {
-	if (fl->connecting)
+	if (fl->wish != NULL)
+		via_connected(fl, events);
+	else if (fl->connecting)
 		on_connected(fl, events);
 	else
 		relay_ready(fl, events);
@@ -529,6 +549,16 @@ client_open(struct dialler *d, int rfd, int wfd, bool resolving)
 	uv_poll_start(&cl->poll, UV_READABLE, on_ready);
 }
 
+/* All that this needs is there. */
+static void
+on_via_ready(void *arg)
+{
+	struct dialler *d = arg;
+
+	for (size_t i = 0; i < d->n_clients; i++)
+		chan_hello(d->clients[i].chan, MSG_CAP_FD);
+}
+
 static void *
 dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 {
@@ -540,6 +570,8 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 	if (uv_loop_init(&d.loop) != 0 || d.ports == NULL)
 		fatal("cannot start");
 	d.control = control_new(&d.loop, conf, d.judge);
+	if ((d.via = via_new(&d.loop, conf, on_via_ready, &d)) != NULL)
+		judge_upstream(d.judge);
 	client_open(&d, rfd, wfd, false);
 	if (conf->dns_fd != -1)
 		client_open(&d, conf->dns_fd, conf->dns_fd, true);
@@ -556,8 +588,10 @@ dial_hello(void *arg)
 	struct dialler *d = arg;
 
 	control_hello(d->control);
-	for (size_t i = 0; i < d->n_clients; i++)
-		chan_hello(d->clients[i].chan, MSG_CAP_FD);
+	if (d->via != NULL)
+		via_hello(d->via);
+	else
+		on_via_ready(d);
 }
 
 static int
@@ -566,7 +600,7 @@ dial_run(void *arg)
 	struct dialler *d = arg;
 
 	uv_run(&d->loop, UV_RUN_DEFAULT);
-	return control_failed(d->control) ? 1 : d->status;
+	return control_failed(d->control) || (d->via != NULL && via_failed(d->via)) ? 1 : d->status;
 }
 
 const struct stage dial_stage = {

@@ -13,7 +13,10 @@
 #include "portmap.h"
 #include "proxy.h"
 
+struct assoc;
 struct dialler;
+struct via;
+struct wish;
 
 /* One that may ask for flows: the policy stage (or cf-netstack itself), or cf-dns. */
 struct client {
@@ -47,12 +50,21 @@ struct flow {
 	uint32_t	 armed;		/* epoll events waited for; 0: not in the epoll set */
 	struct mapping	*mapping;	/* or NULL */
 	struct relay	*relay;		/* payload in DATA frames, or NULL */
+	struct assoc	*assoc;		/* UDP by the upstream proxy, or NULL */
+	struct wish	*wish;		/* it goes by the upstream proxy, and is not there yet */
 };
 
 /* ---- dial.c ---- */
 
 /* Wait for these epoll events and no others.  false: the kernel would not. */
 bool		flow_arm(struct flow *, uint32_t events);
+/* A new one in the client's table; NULL: out of memory. */
+struct flow	*flow_new(struct client *, uint64_t id, const struct msg_open *, int fd, struct mapping *);
+/* It is connected: it goes to the client, or to relay.c. */
+void		flow_opened(struct flow *, const struct addr *local);
+/* The address that a socket has here. */
+struct addr	flow_local(int fd);
+struct via	*client_via(const struct client *);
 /* Close and forget it.  abort: the other end of the connection gets a reset. */
 void		flow_free(struct flow *, bool abort);
 
@@ -65,6 +77,39 @@ struct control	*control_new(uv_loop_t *, const struct proxy_conf *, struct judge
 void		 control_hello(struct control *);
 bool		 control_is_resolver(const struct control *, const struct addr *);
 bool		 control_failed(const struct control *);
+
+/* ---- via.c: by the upstream proxy ---- */
+
+/* NULL: there is none.  Ends the process where it cannot be used. */
+struct via	*via_new(uv_loop_t *, const struct proxy_conf *, void (*ready)(void *), void *arg);
+void		 via_hello(struct via *);	/* ready follows, when cf-upstream is */
+/* Is this one for the proxy? */
+bool		 via_takes(const struct via *, const struct client *, const struct msg_open *);
+/* Ask for it.  name: what the proxy is told in place of the address, where len > 0. */
+void		 via_open(struct client *, uint64_t id, const struct msg_open *, const char *name,
+		    size_t len);
+void		 via_connected(struct flow *, uint32_t events);	/* its socket to the proxy */
+void		 via_forget(struct flow *);	/* before it is freed */
+bool		 via_failed(const struct via *);
+
+/* ---- assoc.c: UDP by a SOCKS5 proxy ---- */
+
+void		assoc_init(uv_loop_t *);	/* before the seal */
+/*
+ * The association that hangs on control_fd, which is taken over.  proxy: where it takes datagrams.
+ * Returns the socket that stands for the flow; -1: there is none.
+ */
+int		assoc_open(struct flow *, int control_fd, const struct addr *proxy,
+		    const struct addr *dst, const char *name, size_t len);
+void		assoc_free(struct flow *);	/* that of a flow, if it has one */
+/*
+ * The payload of a datagram that the proxy sent for a flow to dst, borrowed; NULL: it is for
+ * another, or for none.
+ */
+const uint8_t	*assoc_payload(const uint8_t *, size_t, const struct addr *dst, bool named,
+		    size_t *len);
+
+extern const struct sandbox_row	assoc_rows[];
 
 /* ---- direct.c ---- */
 

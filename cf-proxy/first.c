@@ -251,15 +251,14 @@ static bool
 refuse(struct broker *b, struct asked *fl, const struct rules_words *why)
 {
 	struct record_names names = asked_names(fl);
-	const char *name = names.n > 0 ? names.name[0] : NULL;
 
 	if (judge_permits(b->judge, why)) {
-		record_permitted(&fl->open, why, name);
+		record_permitted(&fl->open, why, &names);
 		unlist(b->firsts, fl->first);
 		fl->first->at_port = true;
 		return false;
 	}
-	record_violation(&fl->open, why, name);
+	record_violation(&fl->open, why, &names);
 	fl->over = why->reason_code;
 	end(b, fl, EACCES);
 	return true;
@@ -345,6 +344,26 @@ say(char *out, size_t len, const char *fmt, ...)
 }
 #define SAY(field, ...)	say((field), sizeof(field), __VA_ARGS__)
 
+/* For those that judge by address: one that only the upstream proxy finds has none. */
+static struct msg_open
+as_judged(const struct broker *b, const struct msg_open *o)
+{
+	struct msg_open out = *o;
+
+	if (asked_is_told(b, o))
+		out.dst = (struct addr){ .port = o->dst.port };
+	return out;
+}
+
+static void
+explain(const struct broker *b, const struct msg_open *o, const struct record_names *names,
+    struct rules_words *why)
+{
+	struct msg_open as = as_judged(b, o);
+
+	judge_explain(b->judge, &as, names->name, names->n, why);
+}
+
 /* No name, where the rule that allows it is about one. */
 static bool
 refuse_missing(struct broker *b, struct asked *fl, const char *code, const char *what)
@@ -353,7 +372,7 @@ refuse_missing(struct broker *b, struct asked *fl, const char *code, const char 
 	struct rules_words why;
 	char allowed[sizeof(why.text)], at[ADDR_STRLEN];
 
-	judge_explain(b->judge, &fl->open, names.name, names.n, &why);
+	explain(b, &fl->open, &names, &why);
 	snprintf(allowed, sizeof(allowed), "%s", why.text);
 	why.reason_code = code;
 	SAY(why.text, "blocked: %s, and it is only %.900s", what, allowed);
@@ -382,7 +401,7 @@ refuse_pair(struct broker *b, struct asked *fl, const struct flight *said)
 	struct record_names names = asked_names(fl);
 	struct rules_words why;
 
-	judge_explain(b->judge, &fl->open, names.name, names.n, &why);
+	explain(b, &fl->open, &names, &why);
 	why.reason_code = "first_flight_mismatch";
 	SAY(why.text, "blocked: its first flight names %s and %s, and this address was not given "
 	    "for both", said->name[0], said->name[1]);
@@ -422,6 +441,7 @@ static void
 redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data, size_t len)
 {
 	struct first *first = fl->first;
+	struct rules_words why;
 
 	if (!bytes_keep(b->firsts, first, data, len) || !alias_redial(b, fl, name)) {
 		end(b, fl, EHOSTUNREACH);
@@ -435,6 +455,8 @@ redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data
 	fl->opened = false;
 	b->n_opening++;
 	quota_reopens(fl->quota);
+	if (alias_is_told(fl->alias) && !broker_dial(b, fl, &why))
+		first_unreachable(b, fl, EACCES, &why);
 }
 
 void
@@ -483,10 +505,12 @@ judge_names(struct broker *b, struct asked *fl, const struct flight *said, const
 	struct rules_words why;
 	size_t given = 0;
 
+	if (said->n_names > 0)
+		record_server_name(fl, said->name[0]);
 	for (size_t i = 0; i < said->n_names; i++) {
 		const char *name = said->name[i];
 
-		if (!judge_flow(b->judge, &fl->open, &name, 1, &why)) {
+		if (!asked_judge(b, fl, &name, 1, &why)) {
 			if (fl->first->need == JUDGE_STRICT)
 				why.reason_code = "first_flight_mismatch";
 			if (refuse_name(b, fl, name, &why))
@@ -764,9 +788,11 @@ static enum judge_need
 need_of(struct broker *b, const struct msg_open *o, const struct record_names *names,
     bool *at_port)
 {
+	struct msg_open as = as_judged(b, o);
+
 	if (o->proto == IPPROTO_UDP && b->firsts->quic == QUIC_ALLOW)
 		return JUDGE_NOTHING;
-	return judge_first(b->judge, o, names->name, names->n, at_port);
+	return judge_first(b->judge, &as, names->name, names->n, at_port);
 }
 
 bool

@@ -17,8 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hops.h"
 #include "inside.h"
 #include "log.h"
+#include "name.h"
 #include "proxy.h"
 #include "rulesfd.h"
 
@@ -29,6 +31,7 @@ struct judge {
 	enum encdns_choice encdns;
 	bool		 no_encdns;	/* encdns.h */
 	struct hostports host;		/* of the host's loopback, that are open */
+	bool		 upstream;	/* there is a proxy behind us */
 };
 
 struct judge *
@@ -162,12 +165,60 @@ judge_rules(const struct judge *j)
 	return j->has_rules ? &j->rules : NULL;
 }
 
+static bool
+is_proxied(const struct judge *j, const struct msg_open *o)
+{
+	return j->upstream && (o->flags & OPEN_DIRECT) == 0;
+}
+
+void
+judge_upstream(struct judge *j)
+{
+	j->upstream = true;
+}
+
+/*
+ * What every resolver takes for its own machine (RFC 6761 6.3), or a proxy for an address that was
+ * never judged.
+ */
+static bool
+name_ok(const char *name, struct rules_words *out)
+{
+	size_t len = strlen(name);
+	bool local = strcmp(name, "localhost") == 0 ||
+	    (len > 10 && strcmp(name + len - 10, ".localhost") == 0);
+
+	if (!local && !name_is_number(name) && hop_name_fits(name, len))
+		return true;
+	*out = (struct rules_words){ .reason_code = local ? "loopback" : "unspecified",
+	    .control = "built-in", .never = true };
+	snprintf(out->text, sizeof(out->text), "blocked: %s is %s", name,
+	    local ? "a name of the proxy's own machine" : "no name that a proxy can be told");
+	snprintf(out->hint, sizeof(out->hint), "no option allows it");
+	return false;
+}
+
+bool
+judge_named(const struct judge *j, const struct msg_open *o, const char *name,
+    struct rules_words *out)
+{
+	const struct addr nowhere = { .port = o->dst.port };
+	struct rules_flow flow = { .dst = nowhere, .proto = proto_of(o), .names = &name, .n_names = 1,
+	    .proxied = is_proxied(j, o) };
+	struct msg_open bare = *o;
+
+	bare.dst = nowhere;
+	return name_ok(name, out) && (!j->has_rules || rules_ask(j, &flow, rules_judge, out)) &&
+	    encdns_judge(j, &bare, out);
+}
+
 bool
 judge_flow(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
 	struct rules_flow flow = judge_as(o, names, n);
 
+	flow.proxied = is_proxied(j, o);
 	if (j->host.n > 0 && hostports_is_inside(&o->dst))
 		return host_judge(j, o, out);
 	return (j->has_rules ? rules_ask(j, &flow, rules_judge, out) : floor_judge(j, o, out)) &&
@@ -175,9 +226,23 @@ judge_flow(const struct judge *j, const struct msg_open *o, const char *const *n
 }
 
 bool
+judge_allowed(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
+    struct rules_words *out)
+{
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_verdict v;
+
+	if (!j->has_rules || !rules_judge(&j->rules, &flow, &v))
+		return false;
+	rules_explain(&j->rules, &v, &flow, NULL, out);
+	return true;
+}
+
+bool
 judge_dial(const struct judge *j, const struct msg_open *o, struct rules_words *out)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o) };
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o),
+	    .proxied = is_proxied(j, o) };
 
 	if (j->host.n > 0 && hostports_is_loopback(&o->dst))
 		return host_judge(j, o, out) || judge_permits(j, out);
@@ -189,7 +254,8 @@ enum judge_need
 judge_first(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     bool *at_port)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n,
+	    .proxied = is_proxied(j, o) };
 	unsigned flags = j->has_rules ? rules_flags(&j->rules) : 0;
 	unsigned denied = RULES_HAS_DENY_NAMES | (flow.proto == RULE_TCP ? RULES_BLOCK_METADATA : 0);
 	struct rules_verdict v;
@@ -209,7 +275,8 @@ void
 judge_explain(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n,
+	    .proxied = is_proxied(j, o) };
 	struct rules_verdict v;
 
 	rules_judge(&j->rules, &flow, &v);

@@ -19,7 +19,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		10	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		14	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -40,7 +40,8 @@ inherited_fd(const char *arg, int *out, char *why)
 }
 
 CLI_SET(proxy_conf, dial_fd, inherited_fd)
-CLI_SET(proxy_conf, log_fd, inherited_fd)
+CLI_SET(proxy_conf, who_fd, inherited_fd)
+CLI_SET(proxy_conf, color, cli_true)
 CLI_SET(proxy_conf, names_fd, inherited_fd)
 CLI_SET(proxy_conf, hosts_fd, inherited_fd)
 CLI_SET(proxy_conf, violations_fd, inherited_fd)
@@ -49,10 +50,28 @@ CLI_SET(proxy_conf, quotas_fd, inherited_fd)
 CLI_SET(proxy_conf, control_fd, inherited_fd)
 CLI_SET(proxy_conf, dns_fd, inherited_fd)
 CLI_SET(proxy_conf, keep_flows, cli_true)
+CLI_SET(proxy_conf, upstream_fd, inherited_fd)
+CLI_SET(proxy_conf, upstream, cli_true)
+CLI_SET(proxy_conf, upstream_udp, cli_true)
+CLI_SET(proxy_conf, udp_direct, cli_true)
+CLI_SET(proxy_conf, icmp_direct, cli_true)
+CLI_SET(proxy_conf, dns_direct, cli_true)
 CLI_SET(proxy_conf, policy, cli_true)
 CLI_SET(proxy_conf, synthetic, cli_true)
 CLI_SET(proxy_conf, resolvers_only, cli_true)
 CLI_SET_HELPER(proxy_conf, cli)
+
+static bool
+set_log_fd(void *arg_conf, const char *arg, char *why)
+{
+	struct proxy_conf *conf = arg_conf;
+
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (conf->log_fd[i] == -1)
+			return inherited_fd(arg, &conf->log_fd[i], why);
+	snprintf(why, CLI_WHY_LEN, "it can be given %d times", EVENT_FDS);
+	return false;
+}
 
 static bool
 set_block_encdns(void *conf, const char *arg, char *why)
@@ -105,10 +124,67 @@ set_resolver(void *arg_conf, const char *arg, char *why)
 	return *why == '\0';
 }
 
+static bool
+set_upstream_at(void *arg_conf, const char *arg, char *why)
+{
+	struct proxy_conf *conf = arg_conf;
+
+	if (conf->n_upstream_at == UPSTREAM_ADDRS_MAX)
+		snprintf(why, CLI_WHY_LEN, "there can be %d", UPSTREAM_ADDRS_MAX);
+	else if (!addr_parse(arg, 0, &conf->upstream_at[conf->n_upstream_at]) ||
+	    conf->upstream_at[conf->n_upstream_at].port == 0)
+		snprintf(why, CLI_WHY_LEN, "not an address and port (like 192.0.2.1:3128)");
+	else
+		conf->n_upstream_at++;
+	return *why == '\0';
+}
+
+static bool
+set_upstream_name(void *conf, const char *arg, char *why)
+{
+	(void)why;
+	((struct proxy_conf *)conf)->upstream_name = arg;
+	return true;
+}
+
+static bool
+set_connect_timeout(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 1, 3600 * 1000, &((struct proxy_conf *)conf)->connect_timeout, why);
+}
+
+static bool
+set_proxy_names(void *conf, const char *arg, char *why)
+{
+	static const char *const modes[] = { [WAY_NAMES_AUTO] = "auto",
+	    [WAY_NAMES_ALWAYS] = "always", [WAY_NAMES_NEVER] = "never" };
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(arg, modes[i]) == 0) {
+			((struct proxy_conf *)conf)->proxy_names = (enum way_names)i;
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "it is one of auto, always and never");
+	return false;
+}
+
+static bool
+set_no_proxy(void *arg_conf, const char *arg, char *why)
+{
+	struct proxy_conf *conf = arg_conf;
+
+	if (conf->n_no_proxy == NO_PROXY_MAX)
+		snprintf(why, CLI_WHY_LEN, "there can be %d", NO_PROXY_MAX);
+	else
+		conf->no_proxy[conf->n_no_proxy++] = arg;
+	return *why == '\0';
+}
+
 static const struct cli_option options[] = {
 	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
 	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
-	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines" },
+	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines (may be given twice)" },
+	{ 0,   "who-fd", "N", set_who_fd, "policy stage: a channel to who knows the tree's processes" },
 	{ 0,   "names-fd", "N", set_names_fd, "policy stage: a channel to cf-dns, about names" },
 	{ 0,   "hosts-fd", "N", set_hosts_fd, "policy stage: a hosts file, whose names count for ever" },
 	{ 0,   "synthetic", NULL, set_synthetic,
@@ -133,8 +209,24 @@ static const struct cli_option options[] = {
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
+	{ 0,   "upstream-fd", "N", set_upstream_fd, "dialler: a channel to cf-upstream" },
+	{ 0,   "upstream-at", "ADDR:PORT", set_upstream_at,
+	  "dialler: where the upstream proxy is (again: one more address)" },
+	{ 0,   "upstream-name", "TEXT", set_upstream_name, "what messages and events call it" },
+	{ 0,   "connect-timeout", "MS", set_connect_timeout,
+	  "dialler: how long a connect to it may take (10000)" },
+	{ 0,   "dns-direct", NULL, set_dns_direct, "dialler: name servers are not asked by it" },
+	{ 0,   "upstream-udp", NULL, set_upstream_udp, "it carries UDP (SOCKS5)" },
+	{ 0,   "upstream", NULL, set_upstream, "policy stage: there is one behind the dialler" },
+	{ 0,   "udp-direct", NULL, set_udp_direct, "policy stage: UDP goes around it" },
+	{ 0,   "icmp-direct", NULL, set_icmp_direct, "policy stage: ICMP goes around it" },
+	{ 0,   "proxy-names", "MODE", set_proxy_names,
+	  "policy stage: it is told names: auto, always or never" },
+	{ 0,   "no-proxy", "LIST", set_no_proxy,
+	  "policy stage: networks and names that go around it (again: more)" },
 	{ 'n', "print", NULL, set_print, "print what the sandbox allows this stage, and exit" },
 	{ 'v', "verbose", NULL, set_verbose, "say each event on standard error" },
+	{ 0,   "color", NULL, set_color, "policy stage: with -v, in colours" },
 	{ 'h', "help", NULL, set_help, "print this" },
 	{ 'V', "version", NULL, set_version, "print the version" },
 	{ 0 }
@@ -150,14 +242,21 @@ static const struct cli cli = {
 static const char *
 misfit(const struct proxy_conf *conf)
 {
+	if (conf->policy && (conf->upstream_fd != -1 || conf->n_upstream_at > 0 || conf->dns_direct))
+		return "--upstream-fd, --upstream-at and --dns-direct are for the dialler";
+	if (!conf->policy && (conf->upstream || conf->udp_direct || conf->icmp_direct ||
+	    conf->n_no_proxy > 0))
+		return "--upstream, --udp-direct, --icmp-direct and --no-proxy are for --policy";
+	if (conf->upstream_fd != -1 && (conf->n_upstream_at == 0 || conf->upstream_name == NULL))
+		return "--upstream-fd needs --upstream-at and --upstream-name";
 	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
 		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
-	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
+	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd[0] != -1 || conf->who_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
 	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK ||
 	    conf->quotas_fd != -1))
-		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd, --quotas-fd, "
-		    "--synthetic, --keep-flows and --quic are for --policy";
+		return "--dial-fd, --log-fd, --who-fd, --violations-fd, --names-fd, --hosts-fd, "
+		    "--quotas-fd, --synthetic, --keep-flows and --quic are for --policy";
 	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
 		return "--keep-flows needs --control-fd";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
@@ -171,9 +270,9 @@ misfit(const struct proxy_conf *conf)
 static void
 fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd, conf->rules_fd,
-	    conf->violations_fd, conf->names_fd, conf->hosts_fd, conf->control_fd,
-	    conf->quotas_fd };
+	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd[0],
+	    conf->log_fd[1], conf->who_fd, conf->rules_fd, conf->violations_fd, conf->names_fd,
+	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, conf->upstream_fd, -1 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -185,9 +284,9 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 int
 main(int argc, char *argv[])
 {
-	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1,
-	    .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1, .names_fd = -1,
-	    .hosts_fd = -1 };
+	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = { -1, -1 }, .who_fd = -1,
+	    .dns_fd = -1, .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1,
+	    .names_fd = -1, .hosts_fd = -1, .upstream_fd = -1, .connect_timeout = 10000 };
 	const struct stage *stage;
 	const char *why = NULL;
 	int keep[FDS_MAX], rfd, wfd, operands;

@@ -326,6 +326,19 @@ names_of(struct names *n, const struct addr *a, const char **out, size_t max)
 }
 
 bool
+names_pinned(struct names *n, const struct addr *a)
+{
+	const struct at *at = at_find(n, a);
+	const struct name_at *name;
+
+	if (at != NULL)
+		TAILQ_FOREACH(name, &at->names, link)
+			if (name->until == NAMES_EVER)
+				return true;
+	return false;
+}
+
+bool
 names_have(struct names *n, const struct addr *a, const char *text)
 {
 	const struct name_at *name = find(n, a, text, strlen(text));

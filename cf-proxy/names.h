@@ -53,6 +53,8 @@ bool		 names_add(struct names *, const struct addr *, const char *name, size_t l
 		    uint64_t until_ms);
 /* The names of an address, newest first; they are good until the next names_add(). */
 size_t		 names_of(struct names *, const struct addr *, const char **out, size_t max);
+/* Does a hosts file name it? */
+bool		 names_pinned(struct names *, const struct addr *);
 /* Was it given for this name, be it not among the newest? */
 bool		 names_have(struct names *, const struct addr *, const char *name);
 

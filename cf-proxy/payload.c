@@ -140,7 +140,7 @@ cut(struct broker *b, struct asked *fl, bool up)
 	fl->cut = true;
 	fl->over = "quota_bytes";
 	quota_words(fl->quota, &why);
-	record_violation(&fl->open, &why, names.n > 0 ? names.name[0] : NULL);
+	record_violation(&fl->open, &why, &names);
 	proxy_reset(b->client, fl->id, EACCES);
 	if (fl->open.proto != IPPROTO_TCP)
 		proxy_close(b->dialler, fl->id, CLOSE_END);
@@ -160,7 +160,7 @@ may_go_on(struct broker *b, struct asked *fl)
 	quota_words(fl->quota, &why);
 	if (!judge_permits(b->judge, &why))
 		return false;
-	record_permitted(&fl->open, &why, names.n > 0 ? names.name[0] : NULL);
+	record_permitted(&fl->open, &why, &names);
 	quota_release(fl->quota);
 	fl->quota = NULL;
 	return true;

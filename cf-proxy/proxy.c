@@ -12,12 +12,14 @@
 #include "log.h"
 
 bool
-proxy_open_get(const struct frame *f, struct msg_open *out)
+proxy_open_get(const struct frame *f, struct msg_open *out, const char **name, size_t *len)
 {
 	struct rd r = rd_over(f->body, f->len);
+	bool ok = f->flow != 0 && msg_open_get(&r, out);
 
-	return f->flow != 0 && msg_open_get(&r, out) &&
-	    (out->proto != IPPROTO_ICMP || out->dst.family == 4) &&
+	*len = rd_left(&r);
+	*name = (const char *)rd_take(&r, *len);
+	return ok && (out->proto != IPPROTO_ICMP || out->dst.family == 4) &&
 	    (out->proto != IPPROTO_ICMPV6 || out->dst.family == 6);
 }
 

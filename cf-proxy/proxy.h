@@ -6,7 +6,7 @@
  *   cf-netstack == OPEN ==> policy stage == OPEN ==> dialler ---> destinations
  *               <= OPENED =              <= OPENED =
  *
- *                        ^= NAME, RESOLVE = cf-dns
+ *                        ^= NAME, RESOLVE = cf-dns, WHO = the watcher
  *
  * The policy stage (broker.h; namechan.c, names.c, record.c) decides and records and has no
  * sockets; the dialler (dial.h) has sockets and reads nothing of the tree but fixed-size
@@ -19,6 +19,7 @@
 
 #include "chan.h"
 #include "encdns.h"
+#include "event.h"
 #include "hostports.h"
 #include "limit.h"
 #include "names.h"
@@ -27,6 +28,11 @@
 #include "sandbox.h"
 
 #define RESOLVERS_MAX	16
+#define UPSTREAM_ADDRS_MAX 16
+#define NO_PROXY_MAX	64		/* lists */
+
+/* Which destinations an upstream proxy is told by name. */
+enum way_names { WAY_NAMES_AUTO, WAY_NAMES_ALWAYS, WAY_NAMES_NEVER };
 
 /* --quic: what becomes of QUIC where a rule is about names (first.c). */
 enum quic_choice { QUIC_BLOCK, QUIC_CHECK, QUIC_ALLOW };
@@ -36,7 +42,10 @@ struct proxy_conf {
 	bool		 policy;		/* the role */
 	bool		 print;			/* -n */
 	int		 verbose;
-	int		 dial_fd, log_fd;	/* of the policy stage; -1: none */
+	bool		 color;			/* of what -v says */
+	int		 dial_fd;		/* of the policy stage; -1: none */
+	int		 log_fd[EVENT_FDS];	/* the same */
+	int		 who_fd;		/* the same */
 	int		 names_fd, hosts_fd;	/* the same */
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
 	int		 dns_fd;		/* of the dialler; -1: none */
@@ -48,6 +57,20 @@ struct proxy_conf {
 	enum encdns_choice encdns;	/* of both */
 	enum quic_choice quic;		/* of the policy stage */
 	struct hostports host;		/* of both: --host-port */
+	/* The upstream proxy: of the dialler */
+	int		 upstream_fd;		/* -1: there is none */
+	struct addr	 upstream_at[UPSTREAM_ADDRS_MAX];
+	size_t		 n_upstream_at;
+	const char	*upstream_name;		/* as messages say it */
+	long		 connect_timeout;	/* ms */
+	bool		 dns_direct;
+	/* of the policy stage */
+	bool		 upstream;		/* there is one */
+	bool		 upstream_udp;		/* which carries UDP (of both) */
+	bool		 udp_direct, icmp_direct;
+	enum way_names	 proxy_names;
+	const char	*no_proxy[NO_PROXY_MAX];
+	size_t		 n_no_proxy;
 	bool		 resolvers_only;
 	struct addr	 resolvers[RESOLVERS_MAX];
 	size_t		 n_resolvers;
@@ -67,10 +90,11 @@ struct stage {
 extern const struct stage	broker_stage, dial_stage;
 
 /*
- * The body of an OPEN.  false: no such flow can be: flow 0, or an ICMP of the other
- * address family.
+ * The body of an OPEN, and the name in its tail (len 0: none).  false: no such flow can be: flow
+ * 0, or an ICMP of the other address family.
  */
-bool		 proxy_open_get(const struct frame *, struct msg_open *out);
+bool		 proxy_open_get(const struct frame *, struct msg_open *out, const char **name,
+		    size_t *len);
 /* REFUSED; text may be NULL. */
 void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
 		    const char *text);
@@ -122,36 +146,52 @@ bool		 judge_permits(const struct judge *, const struct rules_words *);
 const struct rules *judge_rules(const struct judge *);
 /* A flow as rules see it. */
 struct rules_flow judge_as(const struct msg_open *, const char *const *names, size_t n);
+/* Of what judge_flow() allows: the words of the rule that did; false: there are no rules. */
+bool		 judge_allowed(const struct judge *, const struct msg_open *,
+		    const char *const *names, size_t n, struct rules_words *out);
+/* A destination that has no address here: the upstream proxy finds it.  Only its name counts. */
+bool		 judge_named(const struct judge *, const struct msg_open *, const char *name,
+		    struct rules_words *out);
+/* From now on flows go by an upstream proxy, but those with OPEN_DIRECT. */
+void		 judge_upstream(struct judge *);
 /* Nothing at all may leave, not even a query to a resolver of this run. */
 bool		 judge_offline(const struct judge *);
 
 /* ---- record.c: the events of the policy stage ---- */
 
-/* The names of a flow, newest first. */
+struct who;
+
+/* What events tell of a flow beside its OPEN: above all its names, newest first. */
 struct record_names {
 	const char	*name[NAMES_A_FLOW];
 	size_t		 n;
+	uint64_t	 flow;		/* its number */
+	const struct who *who;		/* the process that opened it; NULL: not known */
+	const struct addr *local;	/* host side; NULL: not known (yet) */
+	const char	*rule;		/* that let it through; NULL: it is not about any */
+	const char	*server_name;	/* of its first flight (record_server_name), or NULL */
 };
 
+/* There is an upstream proxy, by which flows without OPEN_DIRECT go. */
+void		 record_upstream(const char *name);
 void		 record_attempt(const struct msg_open *, const struct record_names *);
 /* error: NULL when the flow is open. */
 void		 record_result(const struct msg_open *, const struct record_names *,
 		    const char *error, size_t len);
-/* name: for which the address was given, NULL where none is known. */
 void		 record_violation(const struct msg_open *, const struct rules_words *,
-		    const char *name);
+		    const struct record_names *);
 /* The same, but it passes. */
 void		 record_permitted(const struct msg_open *, const struct rules_words *,
-		    const char *name);
+		    const struct record_names *);
 /* What it has carried so far. */
-void		 record_update(uint64_t flow, const struct msg_open *, const struct record_names *,
+void		 record_update(const struct msg_open *, const struct record_names *,
 		    const struct msg_counts *);
 /* reason: why we have ended it; NULL: cf-netstack's own reason counts. */
-void		 record_end(uint64_t flow, const struct msg_open *, const struct record_names *,
+void		 record_end(const struct msg_open *, const struct record_names *,
 		    const struct msg_close *, const char *reason, uint64_t duration_ms);
 /* A flow that was open is ended by a new generation: no violation, the tree did nothing. */
 void		 record_withdrawn(const struct msg_open *, const struct rules_words *,
-		    const char *name);
+		    const struct record_names *);
 /*
  * The tree has run into a limit.  most: 0 where it is not known.  Told at the rate of limit.h,
  * whoever counts and however often; record_limits_end() tells the rest.

@@ -147,8 +147,7 @@ judge_again(struct broker *b)
 		if (fl->over != NULL || is_resolving(fl) || first_has_ended(fl))
 			continue;
 		names = asked_names(fl);
-		if (judge_flow(b->judge, &fl->open, names.name, names.n, &why) ||
-		    judge_permits(b->judge, &why)) {
+		if (asked_judge(b, fl, names.name, names.n, &why) || judge_permits(b->judge, &why)) {
 			first_judge_again(b, fl);
 			continue;
 		}
@@ -157,7 +156,7 @@ judge_again(struct broker *b)
 			opening_end(b, fl, &why);
 			continue;
 		}
-		record_withdrawn(&fl->open, &why, names.n > 0 ? names.name[0] : NULL);
+		record_withdrawn(&fl->open, &why, &names);
 		reload_end(b, fl, "policy_reload");
 	}
 	if (ended > 0)

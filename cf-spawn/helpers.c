@@ -4,7 +4,9 @@
  *	cf-spawn --control-- cf-netstack --dns-- cf-dns --dial-+
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
  *	                         +--capture-- cf-capture
+ *					cf-upstream --upstream-- cf-proxy dialler
  *	cf-spawn --told-- cf-dns, cf-proxy policy, cf-proxy dialler	(control.c)
+ *	cf-proxy policy --who-- the watcher, a process of cf-spawn (watcher.c)
  *
  * Every line is a socket pair.  A helper finds the channel to its client on standard
  * input and output and all others under the numbers that its options name.  The dialler
@@ -35,12 +37,12 @@
 
 #define ARGS_MAX	256
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
-#define EXTRA_FDS_MAX	8
+#define EXTRA_FDS_MAX	12
 #define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
 
 static const struct {
 	const char	*name;		/* in messages */
-	const char	*program;	/* in paths_libexec */
+	const char	*program;	/* in paths_libexec; NULL: started later, by us (watcher.c) */
 	bool		 jailed;	/* in the empty namespace */
 } kinds[HELPER_KINDS] = {
 	[HELPER_NETSTACK] = { "cf-netstack",		"cf-netstack",	true },
@@ -48,6 +50,8 @@ static const struct {
 	[HELPER_POLICY]   = { "cf-proxy (policy)",	"cf-proxy",	true },
 	[HELPER_CAPTURE]  = { "cf-capture",		"cf-capture",	true },
 	[HELPER_DIALLER]  = { "cf-proxy (dialler)",	"cf-proxy",	false },
+	[HELPER_WATCHER]  = { "cf-spawn (watcher)",	NULL,		false },
+	[HELPER_UPSTREAM] = { "cf-upstream",		"cf-upstream",	true },
 	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
 };
 
@@ -65,12 +69,20 @@ struct start {
 
 static int	program_fd[HELPER_KINDS];
 
+bool
+helpers_watch(const struct conf *conf)
+{
+	return conf->flow_log != NULL || conf->learn_file != NULL || conf->verbose > 0;
+}
+
 static bool
 kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
 	switch (kind) {
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
+	case HELPER_UPSTREAM:	return conf->proxy.given;
 	case HELPER_SUMMARY:	return conf->summary || conf->learn_file != NULL;
+	case HELPER_WATCHER:	return helpers_watch(conf);
 	default:		return true;
 	}
 }
@@ -82,9 +94,10 @@ helpers_find_programs(const struct conf *conf)
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		program_fd[k] = -1;
-		if (!kind_wanted((enum helper_kind)k, conf))
+		if (kinds[k].program == NULL || !kind_wanted((enum helper_kind)k, conf))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", paths_libexec, kinds[k].program);
+		snprintf(path, sizeof(path), "%s/%s%s", paths_libexec, kinds[k].program,
+		    k == HELPER_UPSTREAM && conf->proxy.tls ? "-tls" : "");
 		program_fd[k] = open(path, O_PATH | O_CLOEXEC);
 		if (program_fd[k] == -1)
 			fatal("cannot find the helper %s (install childflow again)", path);
@@ -188,6 +201,16 @@ wire_names(struct start *dns, struct start *policy, const struct conf *conf,
 	}
 }
 
+/* As no-color.org has it. */
+static bool
+colors_wanted(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return (no == NULL || *no == '\0') && isatty(STDERR_FILENO) == 1 && term != NULL &&
+	    strcmp(term, "dumb") != 0;
+}
+
 static void
 arg_encdns(struct start *s, const struct conf *conf)
 {
@@ -210,6 +233,79 @@ arg_host_ports(struct start *s, const struct conf *conf)
 	}
 }
 
+/* Where those who see something write it, and who knows the tree's processes. */
+static void
+wire_events(struct start *dns, struct start *policy, struct helpers *h, const struct conf *conf)
+{
+	int who[2];
+
+	arg_fd_copy(policy, "--log-fd", conf->log_fd);
+	arg_fd_copy(dns, "--log-fd", conf->log_fd);
+	if (conf->verbose > 0 && colors_wanted()) {
+		arg(policy, "--color");
+		arg(dns, "--color");
+	}
+	h->watcher_fd = -1;
+	if (!helpers_watch(conf))
+		return;
+	pair(who);
+	arg_fd(policy, "--who-fd", who[0]);
+	h->watcher_fd = who[1];
+}
+
+/* The upstream proxy: cf-upstream is behind the dialler, and all others are told that there is one. */
+static void
+wire_upstream(struct start *start, const struct conf *conf)
+{
+	struct start *dns = &start[HELPER_DNS], *policy = &start[HELPER_POLICY],
+	    *dialler = &start[HELPER_DIALLER], *upstream = &start[HELPER_UPSTREAM];
+	const struct proxyopts *p = &conf->proxy;
+	char text[ADDR_STRLEN];
+	int fd[2];
+
+	if (!p->given)
+		return;
+	pair(fd);
+	upstream->in = upstream->out = fd[1];
+	arg_fd(upstream, "--proxies-fd", p->fd);
+	arg_fd(dialler, "--upstream-fd", fd[0]);
+	arg(dialler, "--upstream-name");
+	arg(dialler, p->name);
+	arg_number(dialler, "--connect-timeout", p->connect_timeout * 1000);
+	for (size_t i = 0; i < p->n_at; i++) {
+		arg(dialler, "--upstream-at");
+		arg(dialler, addr_str(&p->at[i], text));
+	}
+	if (p->dns_around)
+		arg(dialler, "--dns-direct");
+	arg(policy, "--upstream");
+	arg(policy, "--upstream-name");
+	arg(policy, p->name);
+	if (p->udp) {
+		arg(dialler, "--upstream-udp");
+		arg(policy, "--upstream-udp");
+	}
+	if (p->udp_direct)
+		arg(policy, "--udp-direct");
+	if (p->icmp_direct)
+		arg(policy, "--icmp-direct");
+	if (p->names != NULL) {
+		arg(policy, "--proxy-names");
+		arg(policy, p->names);
+	}
+	for (size_t i = 0; i < p->n_direct; i++) {
+		arg(policy, "--no-proxy");
+		arg(policy, p->direct[i]);
+	}
+	arg(dns, "--proxied");
+	if (p->dns_unasked)
+		arg(dns, "--unasked");
+	if (p->dns_closed)
+		arg(dns, "--closed");
+	if (!p->dns_around)
+		arg(dns, "--tcp");
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -225,7 +321,9 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 
 		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
 		    .wanted = kind_wanted((enum helper_kind)k, conf) };
-		arg(s, kinds[k].program);
+		s->wanted &= kinds[k].program != NULL;
+		if (s->wanted)
+			arg(s, kinds[k].program);
 		for (int v = 0; v < conf->verbose && v < 2 && k != HELPER_SUMMARY; v++)
 			arg(s, "-v");
 	}
@@ -282,6 +380,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dns, "--no-aaaa");
 
 	wire_names(dns, policy, conf, texts);
+	wire_events(dns, policy, h, conf);
 
 	dialler->in = dialler->out = dial[1];
 	arg_fd(dialler, "--dns-fd", dns_dial[1]);
@@ -293,6 +392,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");
 
+	wire_upstream(start, conf);
 	if (capture->wanted) {
 		pair(packets);
 		arg_fd(stack, "--capture-fd", packets[0]);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "flowlog.h"
 #include "inside.h"
 #include "log.h"
 #include "profile.h"
@@ -53,6 +54,7 @@ set_dns_mode(void *conf, const char *arg, char *why)
 		return false;
 	}
 	((struct conf *)conf)->synthetic = synthetic;
+	((struct conf *)conf)->dns_mode_said = true;
 	return true;
 }
 
@@ -123,6 +125,7 @@ TEXT(hosts_file)
 TEXT(capture_file)
 TEXT(report_file)
 TEXT(learn_file)
+TEXT(flow_log)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -312,6 +315,7 @@ const struct cli_option options_table[] = {
 	  "NAME has this address in the tree (repeatable; before --hosts-file)", CLI_LIST },
 	RULEOPTS_ROWS,
 	RULEOPTS_QUOTA_ROW,
+	PROXYOPTS_ROWS,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,
@@ -329,6 +333,8 @@ const struct cli_option options_table[] = {
 	  "write the tree's packets to FILE (pcapng)" },
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
+	{ 0,   "flow-log",	"FILE",		set_flow_log,
+	  "write what happens to FILE as JSON lines (-: stdout, fd:N)" },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,
@@ -447,6 +453,20 @@ dump(const struct settings *s, const struct conf *conf)
 	exit(0);
 }
 
+/* Who keeps a login in the environment does not want it with each run. */
+static void
+login_unused(struct settings *s)
+{
+	static const char *const login[] = { "proxy-user", "proxy-password" };
+	struct setting *one;
+
+	if (settings_find_name(s, "proxy")->n > 0)
+		return;
+	for (size_t i = 0; i < sizeof(login) / sizeof(login[0]); i++)
+		if ((one = settings_find_name(s, login[i]))->origin.from == FROM_ENVIRONMENT)
+			settings_clear(s, one->row, &one->origin);
+}
+
 /* What excludes each other. */
 static void
 conflicts(const struct conf *conf)
@@ -468,8 +488,9 @@ options_parse(struct conf *conf, int argc, char **argv)
 	static struct settings settings;	/* its texts are conf's */
 	char why[SETTINGS_WHY];
 
-	conf->status_fd = conf->learn_fd = -1;
+	conf->status_fd = conf->log_fd = conf->learn_fd = -1;
 	conf->learn_threshold = 8;
+	flowlog_watch_failures(conf);
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;
@@ -480,9 +501,11 @@ options_parse(struct conf *conf, int argc, char **argv)
 	sources_read(&settings, &cli, conf, argc, argv, STATUS_FAILED);
 	if (conf->dump_profile)
 		dump(&settings, conf);
+	login_unused(&settings);
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
+	proxyopts_finish(conf);
 	if (report_wanted(conf))
 		report_exec(conf);
 	conflicts(conf);

@@ -66,6 +66,7 @@ static const struct {
 	{ RULES_BLOCK_METADATA,	"block-metadata" },
 	{ RULES_DEFAULT_DENY,	"default-policy=deny" },
 	{ RULES_PERMISSIVE,	"permissive" },
+	{ RULES_PROXY_ONLY,	"proxy-only" },
 };
 static const enum rules_source order[] = {
 	RULES_ALLOW_CIDR, RULES_DENY_CIDR, RULES_ALLOW_DOMAIN_EXACT, RULES_ALLOW_DOMAIN,

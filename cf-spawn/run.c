@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "event.h"
+#include "flowlog.h"
 #include "log.h"
 #include "run.h"
 
@@ -94,6 +96,20 @@ recorders_ended(const struct run *r)
 	return true;
 }
 
+/* It could not write an event, and has said so: the run has failed at its record. */
+static bool
+record_was_lost(struct run *r, const struct helper *h)
+{
+	if (!h->ended || h->code != CLD_EXITED || h->status != EVENT_LOST)
+		return false;
+	snprintf(r->detail, sizeof(r->detail), "%s could not record all", h->name);
+	if (r->reason == NULL || strcmp(r->reason, "helper") != 0) {
+		r->code = STATUS_FAILED;
+		r->reason = "record";
+	}
+	return true;
+}
+
 /* Wait for the helpers' orderly end; one that failed at it has lost a record. */
 static void
 reap_recorders(struct run *r)
@@ -108,6 +124,8 @@ reap_recorders(struct run *r)
 
 		if (h->pid <= 0 || r->hurry || k == HELPER_SUMMARY ||
 		    (h->ended && !helper_ended_badly(h)))
+			continue;
+		if (record_was_lost(r, h))
 			continue;
 		snprintf(r->detail, sizeof(r->detail), "%s %s", h->name,
 		    h->ended ? "failed at the end: what it recorded may be incomplete" :
@@ -182,6 +200,8 @@ check_only(const struct run *r)
 	    paths_libexec);
 	for (size_t i = 0; i < r->texts.resolvers.n; i++)
 		printf("resolver: %s\n", addr_str(&r->texts.resolvers.at[i], text));
+	if (r->conf->proxy.given)
+		printf("proxy: %s\n", r->conf->proxy.name);
 	if (r->conf->hosts_file != NULL)
 		printf("hosts file: %s\n", r->conf->hosts_file);
 	if (r->conf->capture_file != NULL)
@@ -255,6 +275,9 @@ run(struct conf *conf)
 		fcntl(conf->status_fd, F_SETFD, FD_CLOEXEC);
 	r.conf = conf;
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
+	flowlog_phase(PHASE_PREFLIGHT);
+	if (!conf->check_only)
+		flowlog_open(conf);
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
 	if (conf->ndns == 0 && !conf->check_only && !conf->dry_run)
@@ -262,18 +285,26 @@ run(struct conf *conf)
 	texts_read(&r.texts, conf);
 	policy_make(conf);
 	helpers_find_programs(conf);
-	if (conf->check_only)
+	if (conf->check_only) {
+		proxy_check(conf);
 		return check_only(&r);
+	}
 	if (conf->dry_run)
 		return dryrun(conf, &r.id, &r.texts);
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	outputs_open(conf);
+	proxy_make(conf, &r.id);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
+	flowlog_phase(PHASE_BOOTSTRAP);
 	start(&r);
 	lead(&r);
+	flowlog_mend(conf);
+	flowlog_phase(PHASE_RUN);
+	if (strcmp(r.reason, "helper") == 0)
+		flowlog_failure(conf, r.detail);
 	leak_judge(&r);
 	summarise(&r);
 	status_exit(conf, r.code, r.reason, r.detail[0] != '\0' ? r.detail : NULL);

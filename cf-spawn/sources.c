@@ -181,7 +181,8 @@ put_command_line(struct settings *s, const struct command_line *c, char *why)
 	for (size_t i = 0; i < c->n; i++)
 		if (c->at[i].negated)
 			settings_clear(s, c->at[i].row, &origin);
-		else if (!settings_put(s, c->at[i].row, c->at[i].text, &origin))
+		else if (!((c->at[i].row->flags & CLI_ADD) != 0 ? settings_add : settings_put)
+		    (s, c->at[i].row, c->at[i].text, &origin))
 			return no_memory(why);
 	for (char **arg = c->command; *arg != NULL; arg++)
 		if (!settings_put(s, &settings_command, *arg, &origin))

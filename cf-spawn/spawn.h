@@ -18,6 +18,7 @@
 #include "addr.h"
 #include "encdns.h"
 #include "hostports.h"
+#include "proxyopts.h"
 #include "ruleopts.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
@@ -62,8 +63,13 @@ struct conf {
 	int		 learn_fd;	/* opened by learn.c */
 	long		 learn_threshold;
 	const char	*report_file, *report_format;	/* NULL: none; text */
+	const char	*flow_log;	/* as it was named; NULL: none */
+	int		 log_fd;	/* opened by flowlog.c; -1: none */
+	const char	*log_path;	/* set: it is this file */
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
+	bool		 dns_mode_said;
+	struct proxyopts proxy;
 	long		 flow_updates;	/* seconds; 0: none */
 	bool		 check_only, dry_run;
 	bool		 dump_profile, dump_secrets;
@@ -235,7 +241,7 @@ int	control_fd(const struct control *, int which);
 void	control_read(struct control *, int which);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
-int	mounts_make(const struct texts *, const char **what);
+int	mounts_make(const struct texts *, const struct conf *, const char **what);
 
 /* treefilter.c: the filter that the command and all its children live under; -1, errno. */
 int	treefilter_load(void);
@@ -260,6 +266,7 @@ void	tcp_path_decided(struct tcp_choice *, const struct conf *, const char *why)
 enum child_stage {		/* what the child tells us, in this order */
 	CHILD_NEEDS_MAP = 1,	/* only where idmap_write is wanted */
 	CHILD_LISTEN,		/* for each family of the kernel path: with its listener */
+	CHILD_DIAG,		/* where it is wanted: the tree's sock_diag socket */
 	CHILD_TUN,		/* with the TUN's descriptor; what: why own TCP, or empty */
 	CHILD_FAILED,		/* set-up failed: what, errno */
 	CHILD_NO_EXEC		/* the command cannot be executed: errno */
@@ -269,7 +276,7 @@ struct child_report {
 	int		stage;
 	int		err;
 	unsigned	offloads;	/* with CHILD_TUN */
-	unsigned	family;		/* with CHILD_LISTEN: 4 or 6 */
+	unsigned	family;		/* with CHILD_LISTEN: 4 or 6; with CHILD_DIAG: the TUN's index */
 	char		what[160];
 };
 
@@ -304,7 +311,7 @@ void	learn_open(struct conf *);
 /* ---- helpers.c: start, wire and watch ---- */
 
 enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
-    HELPER_SUMMARY, HELPER_KINDS };
+    HELPER_UPSTREAM, HELPER_WATCHER, HELPER_SUMMARY, HELPER_KINDS };
 
 struct helper {
 	const char	*name;		/* as messages say it */
@@ -317,6 +324,7 @@ struct helpers {
 	struct helper	 helper[HELPER_KINDS];
 	int		 control_fd;	/* cf-netstack's channel */
 	int		 told_fd[CONTROL_CHANNELS];	/* channels of control.c */
+	int		 watcher_fd;	/* its channel, until it starts; -1: none is wanted */
 	int		 facts_fd;	/* what cf-doctor summary cannot know; -1: no summary */
 };
 
@@ -326,6 +334,8 @@ struct helpers {
  */
 int	helpers_start(struct helpers *, const struct conf *, const struct identity *,
 	    const struct texts *);
+/* Is the tree watched, for events to tell its processes? */
+bool	helpers_watch(const struct conf *);
 /* Before anything is started: is each helper's program there?  Ends the process if not. */
 void	helpers_find_programs(const struct conf *);
 /* For --dry-run: each one that would be started, and how. */

@@ -4,7 +4,7 @@
  * An exit status of 0 to 255 cannot be told from the command's own; --status-fd can:
  *   {"event":"started","pid":N,"tcp_path":"kernel|tun|mixed"[,"tcp_path_why":...]}
  *   {"event":"policy","generation":N,"rules":N}, or "error" in place of "rules"
- *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|leak",...}
+ *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|record|leak",...}
  *
  * SPDX-License-Identifier: MIT
  */
@@ -118,6 +118,8 @@ status_facts(int fd, const struct conf *conf, const struct tcp_choice *tcp, int 
 	    "command", command, "sandbox_controls", controls, "exit_code", code,
 	    "reason", reason, "duration_ms", (json_int_t)duration_ms);
 	tcp_path_add(o, tcp);
+	if (conf->flow_log != NULL)
+		json_object_set_new(o, "flow_log", event_text(conf->flow_log, strlen(conf->flow_log)));
 	if (conf->capture_file != NULL)
 		json_object_set_new(o, "capture", json_pack("{s:s,s:s,s:s,s:o}",
 		    "status", "enabled", "requested", "child", "effective", "child",

@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "flowlog.h"
 #include "log.h"
 #include "run.h"
+#include "watcher.h"
 
 #define SETTLE_MS		100	/* who writes resolv.conf may take as long */
 
@@ -65,6 +67,9 @@ on_child_report(struct run *r)
 	case CHILD_LISTEN:
 		tcp_path_listener(&r->tcp, r->control, report.family, fd);
 		break;
+	case CHILD_DIAG:
+		watcher_start(&r->helpers, fd, report.family, &r->id);
+		break;
 	case CHILD_TUN:
 		tcp_path_told(r, report.what);
 		stack_tun(r, fd, report.offloads);
@@ -73,6 +78,7 @@ on_child_report(struct run *r)
 		snprintf(r->detail, sizeof(r->detail), "cannot execute %.150s: %s", report.what,
 		    strerror(report.err));
 		log_warnx("%s", r->detail);
+		flowlog_failure(r->conf, r->detail);
 		r->reason = report.err == ENOENT || report.err == ENOTDIR ? "not_found" :
 		    "not_executable";
 		break;

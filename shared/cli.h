@@ -28,7 +28,8 @@ enum {
 	CLI_COUNT = 2,		/* a switch that counts how often it was given */
 	CLI_SECRET = 4,		/* not dumped, not passed on to the tree, wiped from argv */
 	CLI_NO_KEY = 8,		/* not for profiles: it says which of them are read */
-	CLI_NOW = 16		/* acts at once (--help): no key, no variable, no --no- form */
+	CLI_NOW = 16,		/* acts at once (--help): no key, no variable, no --no- form */
+	CLI_ADD = 32		/* a list to which a later source adds, where others replace it */
 };
 
 /* What a profile that is not trusted may do with an option; all else is refused to it. */

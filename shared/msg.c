@@ -26,6 +26,8 @@ static const struct {
 	{ R_PROXY,	"cf-proxy" },
 	{ R_DIAL,	"cf-proxy dialler" },
 	{ R_CAPTURE,	"cf-capture" },
+	{ R_WATCH,	"cf-spawn's watcher" },
+	{ R_UPSTREAM,	"cf-upstream" },
 };
 
 const char *
@@ -408,6 +410,52 @@ msg_listen_get(struct rd *r, struct msg_listen *m)
 }
 
 void
+msg_tunnel_put(struct wr *w, const struct msg_tunnel *m)
+{
+	wr_u8(w, m->proto);
+	wr_bytes(w, "\0\0\0", 3);
+	msg_addr_put(w, &m->dst);
+}
+
+bool
+msg_tunnel_get(struct rd *r, struct msg_tunnel *m)
+{
+	m->proto = rd_u8(r);
+	(void)rd_take(r, 3);
+	return msg_addr_get(r, &m->dst) && !r->bad && m->dst.family != 0 &&
+	    (m->proto == IPPROTO_TCP || m->proto == IPPROTO_UDP);
+}
+
+void
+msg_tunnelled_put(struct wr *w, const struct msg_tunnelled *m)
+{
+	wr_le32(w, m->port);
+}
+
+bool
+msg_tunnelled_get(struct rd *r, struct msg_tunnelled *m)
+{
+	uint32_t port = rd_le32(r);
+
+	m->port = (uint16_t)port;
+	return !r->bad && port <= UINT16_MAX;
+}
+
+void
+msg_untunnelled_put(struct wr *w, const struct msg_untunnelled *m)
+{
+	wr_le32(w, m->flags);
+	msg_refused_put(w, &m->no);
+}
+
+bool
+msg_untunnelled_get(struct rd *r, struct msg_untunnelled *m)
+{
+	m->flags = rd_le32(r);
+	return msg_refused_get(r, &m->no) && (m->flags & ~UNTUNNELLED_AGAIN) == 0;
+}
+
+void
 msg_interface_put(struct wr *w, const struct msg_interface *m)
 {
 	wr_le32(w, m->linktype);
@@ -439,4 +487,42 @@ msg_packet_get(struct rd *r, struct msg_packet *m)
 	m->orig_len = rd_le32(r);
 	m->direction = rd_le32(r);
 	return !r->bad && m->direction >= 1 && m->direction <= 2;
+}
+
+void
+msg_who_put(struct wr *w, const struct msg_who *m)
+{
+	wr_u8(w, m->proto);
+	wr_bytes(w, "\0\0\0", 3);
+	msg_addr_put(w, &m->src);
+	msg_addr_put(w, &m->dst);
+}
+
+bool
+msg_who_get(struct rd *r, struct msg_who *m)
+{
+	bool src, dst;
+
+	m->proto = rd_u8(r);
+	(void)rd_take(r, 3);
+	src = msg_addr_get(r, &m->src);
+	dst = msg_addr_get(r, &m->dst);
+	return !r->bad && src && dst && m->src.family == m->dst.family && m->dst.family != 0;
+}
+
+void
+msg_whose_put(struct wr *w, const struct msg_whose *m)
+{
+	wr_le32(w, m->pid);
+	for (size_t i = 0; i < MSG_PARENTS_MAX; i++)
+		wr_le32(w, m->parent[i]);
+}
+
+bool
+msg_whose_get(struct rd *r, struct msg_whose *m)
+{
+	m->pid = rd_le32(r);
+	for (size_t i = 0; i < MSG_PARENTS_MAX; i++)
+		m->parent[i] = rd_le32(r);
+	return !r->bad;
 }

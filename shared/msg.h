@@ -46,7 +46,9 @@ enum role {
 	R_PROXY   = 8,		/* cf-proxy, policy stage */
 	R_DIAL    = 16,		/* cf-proxy, dialler */
 	R_CAPTURE = 32,		/* cf-capture */
-	R_ANY     = 63
+	R_WATCH   = 64,		/* cf-spawn's watcher: whose is a socket of the tree */
+	R_UPSTREAM = 128,	/* cf-upstream */
+	R_ANY     = 255
 };
 #define R_OPENER	(R_STACK | R_PROXY | R_DNS)	/* may ask for flows */
 #define R_SERVER	(R_PROXY | R_DIAL)		/* may grant them */
@@ -76,8 +78,17 @@ enum role {
 #define MSG_FINISH_LEN		4
 #define MSG_LISTEN_LEN		4
 #define MSG_RULES_LEN		4
+#define MSG_TUNNEL_LEN		24
+#define MSG_TUNNELLED_LEN	4
+#define MSG_UNTUNNELLED_LEN	36
 #define MSG_INTERFACE_LEN	12
 #define MSG_PACKET_LEN		16
+#define MSG_WHO_LEN		44
+#define MSG_PARENTS_MAX		8
+#define MSG_WHOSE_LEN		(4 + 4 * MSG_PARENTS_MAX)
+#define MSG_COMM_MAX		64	/* the kernel's own limit is 15 (63 for its threads) */
+#define MSG_EXE_MAX		1024	/* a longer path is cut */
+#define MSG_WHOSE_TAIL		(MSG_COMM_MAX + 1 + MSG_EXE_MAX)
 
 #define MSG_TABLE(M)									\
 	/* name     no  from                to                  body               tail      fds */ \
@@ -86,7 +97,7 @@ enum role {
 	M(ANSWER,   17, R_DNS,              R_STACK,            0,                 MSG_TAIL_MAX,   0) \
 	M(PART,     18, R_DNS,              R_STACK,            0,                 MSG_TAIL_MAX,   0) \
 	M(PROCEED,  19, R_STACK,            R_DNS,              MSG_PROCEED_LEN,   0,              0) \
-	M(OPEN,     32, R_OPENER,           R_SERVER,           MSG_OPEN_LEN,      0,              0) \
+	M(OPEN,     32, R_OPENER,           R_SERVER,           MSG_OPEN_LEN,      MSG_NAME_MAX,   0) \
 	M(OPENED,   33, R_SERVER,           R_OPENER,           MSG_OPENED_LEN,    0,              1) \
 	M(REFUSED,  34, R_SERVER,           R_OPENER,           MSG_REFUSED_LEN,   MSG_TEXT_MAX,   0) \
 	M(FIRST,    35, R_STACK,            R_PROXY,            MSG_FIRST_LEN,     MSG_TAIL_MAX,   0) \
@@ -109,7 +120,13 @@ enum role {
 	M(LISTEN,   83, R_SPAWN,            R_STACK,            MSG_LISTEN_LEN,    0,              1) \
 	M(RULES,    84, R_SPAWN,            R_DNS|R_PROXY|R_DIAL, MSG_RULES_LEN,   0,              1) \
 	M(RESOLVERS,85, R_SPAWN,            R_DNS|R_DIAL,       4,                 MSG_ADDRS_TAIL, 0) \
-	M(TAKEN,    86, R_DNS|R_PROXY|R_DIAL, R_SPAWN,            4,                 0,              0)
+	M(TAKEN,    86, R_DNS|R_PROXY|R_DIAL, R_SPAWN,            4,                 0,              0) \
+	M(WHO,      96, R_PROXY,            R_WATCH,            MSG_WHO_LEN,       0,              0) \
+	M(WHOSE,    97, R_WATCH,            R_PROXY,            MSG_WHOSE_LEN,     MSG_WHOSE_TAIL, 0) \
+	M(TUNNEL,  104, R_DIAL,             R_UPSTREAM,         MSG_TUNNEL_LEN,    MSG_NAME_MAX,   1) \
+	M(TUNNELLED,105, R_UPSTREAM,        R_DIAL,             MSG_TUNNELLED_LEN, 0,              1) \
+	M(UNTUNNELLED,106, R_UPSTREAM,      R_DIAL,             MSG_UNTUNNELLED_LEN, MSG_TEXT_MAX, 0) \
+	M(UNTUNNEL,107, R_DIAL,             R_UPSTREAM,         0,                 0,              0)
 
 #define MSG_ENUM(name, no, from, to, body, tail, fds)	MSG_##name = (no),
 enum msg_type { MSG_TABLE(MSG_ENUM) };
@@ -158,7 +175,10 @@ struct msg_proceed {
 	uint32_t	flags;
 };
 
-/* A flow that the tree wants.  For ICMP echo the port of src is the identifier. */
+/*
+ * A flow that the tree wants.  For ICMP echo the port of src is the identifier.  The tail is the
+ * name that an upstream proxy is to be told in place of dst; only the policy stage gives one.
+ */
 #define OPEN_DF		1u	/* IPv4 don't fragment */
 #define OPEN_RELAY	2u	/* payload in DATA frames, though a descriptor could be passed */
 #define OPEN_DIRECT	4u	/* not by the upstream proxy */
@@ -295,6 +315,27 @@ struct msg_listen {
 	uint16_t	port;		/* that it is bound to */
 };
 
+/*
+ * A connected socket to the first upstream proxy, to be made a tunnel to dst, or to the name in
+ * the tail (then only the port of dst counts).  For UDP: an association, whose socket this stays.
+ */
+struct msg_tunnel {
+	uint8_t		proto;		/* IPPROTO_TCP or IPPROTO_UDP */
+	struct addr	dst;
+};
+
+/* It is one: the descriptor is the socket itself, or stands for it. */
+struct msg_tunnelled {
+	uint16_t	port;		/* UDP: where the proxy takes datagrams */
+};
+
+/* It is none, and why; the text names the proxy and the step. */
+#define UNTUNNELLED_AGAIN	1u	/* another connection may do */
+struct msg_untunnelled {
+	uint32_t	flags;
+	struct msg_refused no;
+};
+
 /* A capture source; the tail is its name.  flow in the header is its number. */
 struct msg_interface {
 	uint32_t	linktype;	/* LINKTYPE_ number */
@@ -307,6 +348,21 @@ struct msg_packet {
 	uint64_t	time;		/* ns since 1970 */
 	uint32_t	orig_len;
 	uint32_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
+};
+
+/* Whose is the socket of the tree that has this source?  flow is the flow's number. */
+struct msg_who {
+	uint8_t		proto;		/* as in OPEN */
+	struct addr	src, dst;
+};
+
+/*
+ * The process, or pid 0: it is not known.  The tail is its name, a zero byte, and the path of
+ * its program, which may be empty; the bytes are of the tree.
+ */
+struct msg_whose {
+	uint32_t	pid;
+	uint32_t	parent[MSG_PARENTS_MAX];	/* its parent first; 0 where there is none */
 };
 
 /*
@@ -334,8 +390,13 @@ MSG_BODY(resolved);
 MSG_BODY(tun);
 MSG_BODY(finish);
 MSG_BODY(listen);
+MSG_BODY(tunnel);
+MSG_BODY(tunnelled);
+MSG_BODY(untunnelled);
 MSG_BODY(interface);
 MSG_BODY(packet);
+MSG_BODY(who);
+MSG_BODY(whose);
 #undef MSG_BODY
 
 /* One address of a list; false when its family does not exist. */

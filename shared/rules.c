@@ -397,8 +397,9 @@ judge(const struct rules *r, const struct rules_flow *flow, bool by_address,
 		return refuse(out, RULES_WHY_OFFLINE);
 	w.selector = RULE_SELECTOR(flow->proto, flow->proto == RULE_ICMP ? 0 : flow->dst.port);
 	best_init(&b, flow->n_names);
-	if (by_address)
+	if (by_address && flow->dst.family != 0)
 		addr_ask(&w, &flow->dst, &b);
+	w.classes = ALL_CLASSES;
 	key_ask(&w, r->head->any_key, &b);
 	for (w.name = 0; w.name < flow->n_names; w.name++)
 		name_ask(&w, flow->names[w.name], &b);

@@ -99,7 +99,7 @@ bool		 rules_hold_names(const struct rules *);
 /* ---- judging ---- */
 
 struct rules_flow {
-	struct addr	 dst;
+	struct addr	 dst;		/* family 0: an upstream proxy finds it, only names count */
 	enum rule_proto	 proto;		/* a port of ICMP does not count */
 	const char *const *names;	/* in the form of name.h; for which dst was given */
 	size_t		 n_names;

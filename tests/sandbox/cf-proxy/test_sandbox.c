@@ -172,7 +172,7 @@ static const struct {
 	{ "the wrong program", "HELLO from the wrong kind of program", { HELLO_OF(1) }, 24 },
 	{ "two programs at once", "HELLO from the wrong kind of program", { HELLO_OF(10) }, 24 },
 	{ "a second HELLO", "a second HELLO", { HELLO_OF(8), HELLO_OF(8) }, 48 },
-	{ "a frame too long", "bad length", { HELLO_OF(8), HEADER(45, 32, 0, 1) }, 40 },
+	{ "a frame too long", "bad length", { HELLO_OF(8), HEADER(300, 32, 0, 1) }, 40 },
 	{ "a frame of 16 MiB", "bad length", { HELLO_OF(8), HEADER(0xffffff, 37, 0, 1) }, 40 },
 	{ "a frame too short", "bad length", { HELLO_OF(8), HEADER(43, 32, 0, 1) }, 40 },
 	{ "the wrong direction", "wrong direction", { HELLO_OF(8), HEADER(20, 33, 0, 1) }, 40 },

@@ -10,7 +10,7 @@
 #include "../main.h"
 #include "frame.h"
 
-#define ROLES	6
+#define ROLES	7
 
 /* A whole frame of this row, `len` long, as frame_next() sees it. */
 static int
@@ -194,8 +194,14 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(resolve, MSG_RESOLVE_LEN, .family = 6);
 	ROUND_TRIP(resolved, MSG_RESOLVED_LEN, .count = MSG_ADDRS_MAX);
 	ROUND_TRIP(tun, MSG_TUN_LEN, .mtu = 1500, .offloads = 0xffffffff);
+	ROUND_TRIP(tunnel, MSG_TUNNEL_LEN, .proto = IPPROTO_UDP, .dst = V6(443));
+	ROUND_TRIP(tunnelled, MSG_TUNNELLED_LEN, .port = 0xfedc);
+	ROUND_TRIP(untunnelled, MSG_UNTUNNELLED_LEN, .flags = UNTUNNELLED_AGAIN,
+	    .no = { .why = REFUSED_ERRNO, .err = 113 });
 	ROUND_TRIP(listen, MSG_LISTEN_LEN, .family = 6, .port = 0xabcd);
 	ROUND_TRIP(interface, MSG_INTERFACE_LEN, .linktype = 101, .snaplen = 65535, .mtu = 1500);
+	ROUND_TRIP(who, MSG_WHO_LEN, .proto = IPPROTO_UDP, .src = V6(0xabcd), .dst = V6(80));
+	ROUND_TRIP(whose, MSG_WHOSE_LEN, .pid = UINT32_MAX, .parent = { 1, 2, [7] = UINT32_MAX });
 	ROUND_TRIP(packet, MSG_PACKET_LEN, .time = UINT64_MAX, .orig_len = 70000, .direction = 2);
 }
 END_TEST
@@ -251,6 +257,10 @@ START_TEST(values_that_do_not_exist_are_refused)
 		    family == 0 || family == 4 || family == 6);
 	ck_assert(!ACCEPTED(resolved, { .count = MSG_ADDRS_MAX + 1 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 1279 }));
+	ck_assert(!ACCEPTED(tunnel, { .proto = IPPROTO_TCP }));
+	ck_assert(!ACCEPTED(tunnel, { .proto = IPPROTO_ICMP, .dst = V4(0) }));
+	ck_assert(!ACCEPTED(untunnelled, { .flags = 2, .no = { .why = REFUSED_ERRNO } }));
+	ck_assert(!ACCEPTED(untunnelled, { .no = { .why = 0 } }));
 	ck_assert(ACCEPTED(tun, { .mtu = 1280 }));
 	ck_assert(!ACCEPTED(tun, { .mtu = 65536 }));
 	for (int family = 0; family < 256; family++)
