@@ -127,6 +127,19 @@ network_make(int fd, const struct conf *conf, const struct identity *id)
 	close(tun_fd);
 }
 
+/*
+ * The working directory, found anew: the one that we came with lies below the covers that
+ * have been made since.  One that cannot be found has been removed, or is covered.
+ */
+static void
+directory_enter(int fd, const struct conf *conf, const char *path)
+{
+	if (path != NULL && (chdir(path) == 0 || errno == EACCES))
+		return;			/* EACCES: below what only root may search; there is no cover */
+	if ((path != NULL || seal_restricted(conf)) && chdir("/") != 0)
+		failed(fd, "change to the root directory");
+}
+
 /* After this the process is what the command will be. */
 static void
 powers_drop(int fd, const struct conf *conf, const struct identity *id)
@@ -153,12 +166,13 @@ static _Noreturn void
 child_main(int fd, const struct conf *conf, const struct identity *id, const struct texts *texts,
     const sigset_t *mask)
 {
-	const char *what;
+	const char *what, *directory = getcwd(NULL, 0);
 
 	namespaces_make(fd, conf, id);
 	network_make(fd, conf, id);
 	if (mounts_make(texts, &what) != 0)
 		failed(fd, what);
+	directory_enter(fd, conf, directory);
 	powers_drop(fd, conf, id);
 	wait_go_on(fd);
 	sigprocmask(SIG_SETMASK, mask, NULL);

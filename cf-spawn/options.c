@@ -277,6 +277,7 @@ const struct cli_option options_table[] = {
 	{ 0,   "cap-net-raw",	NULL,		set_cap_net_raw,
 	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)",
 	  0, CLI_TO_OFF },
+	SEAL_ROWS,
 	{ 'n', "check",		NULL,		set_check_only,
 	  "check options and files, and stop; nothing is started", CLI_NOW },
 	{ 'v', "verbose",	NULL,		set_verbose,

@@ -94,4 +94,5 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 		    "allow-encrypted-dns");
 	if (conf->fail_on_leak)
 		say(arg, "fail-on-leak");
+	seal_controls(conf, say, arg);
 }

@@ -260,6 +260,7 @@ run(struct conf *conf)
 	helpers_find_programs(conf);
 	if (conf->check_only)
 		return check_only(&r);
+	fds_keep(conf);
 	outputs_open(conf);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -17,6 +17,7 @@
 #include "addr.h"
 #include "encdns.h"
 #include "ruleopts.h"
+#include "seal.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
 #define STATUS_LEAK		1	/* the command's was 0, and --fail-on-leak was given */
@@ -58,6 +59,7 @@ struct conf {
 	bool		 check_only;
 	bool		 dump_profile, dump_secrets;
 	int		 status_fd;	/* -1: none */
+	struct seal	 seal;
 	int		 verbose;
 };
 

@@ -1,0 +1,48 @@
+/*
+ * seal.h - what the tree may reach besides the network: options and parts.
+ *
+ * Without an option only what undoes the network namespace is closed: descriptors that
+ * lead out of it (fds.c), kinds of sockets that it does not contain (treefilter.c), sockets
+ * that answer names (mounts.c).  Where something is refused to the tree (seal_restricted),
+ * sockets that start processes outside are covered too (sockets.c).  The rest is asked
+ * for, part by part.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_SEAL_H
+#define CF_SEAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SEAL_LIST_MAX	64
+
+struct seal {
+	int		 keep_fd[SEAL_LIST_MAX];
+	size_t		 nkeep;
+};
+
+/* Rows for the table of options; see cli.h for the columns. */
+#define SEAL_ROWS									\
+	{ 0, "keep-fd",		 "N",		seal_set_keep_fd,			\
+	  "pass descriptor N on, where it leads", CLI_LIST }
+
+bool	seal_set_keep_fd(void *, const char *, char *);
+
+struct conf;
+
+/* Is anything refused to the tree, so that a way around would matter? */
+bool	seal_restricted(const struct conf *);
+/* What is in force, one by one: "keep-fd=5". */
+void	seal_controls(const struct conf *, void (*say)(void *arg, const char *control),
+	    void *arg);
+
+/* ---- fds.c ---- */
+
+/*
+ * Of what we inherited, let the command inherit what leads nowhere.  Ends the process where
+ * a standard descriptor would be a way around what is refused.
+ */
+void	fds_keep(const struct conf *);
+
+#endif
