@@ -261,6 +261,7 @@ run(struct conf *conf)
 	if (conf->check_only)
 		return check_only(&r);
 	fds_keep(conf);
+	sockets_find(conf, &r.id);
 	outputs_open(conf);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

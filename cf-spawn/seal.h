@@ -17,19 +17,40 @@
 
 #define SEAL_LIST_MAX	64
 
+/* Parts of --seal. */
+enum { SEAL_SOCKETS = 1 };
+
 struct seal {
+	unsigned	 parts;
 	int		 keep_fd[SEAL_LIST_MAX];
 	size_t		 nkeep;
+	const char	*allow_socket[SEAL_LIST_MAX];
+	size_t		 nallow;
+};
+
+/* What mounts.c puts an empty file or directory over. */
+struct covers {
+	char		**path;
+	size_t		 n;
 };
 
 /* Rows for the table of options; see cli.h for the columns. */
 #define SEAL_ROWS									\
 	{ 0, "keep-fd",		 "N",		seal_set_keep_fd,			\
-	  "pass descriptor N on, where it leads", CLI_LIST }
+	  "pass descriptor N on, wherever it leads (repeatable)", CLI_LIST },		\
+	{ 0, "seal",		 "LIST",	seal_set_parts,				\
+	  "close more than the network: " SEAL_PARTS, CLI_LIST, CLI_TO_MORE },		\
+	{ 0, "allow-socket",	 "FILE",	seal_set_allow_socket,			\
+	  "leave this socket open where sockets are covered (repeatable)", CLI_LIST }
 
+#define SEAL_PARTS	"sockets"
+
+bool	seal_set_parts(void *, const char *, char *);
+bool	seal_set_allow_socket(void *, const char *, char *);
 bool	seal_set_keep_fd(void *, const char *, char *);
 
 struct conf;
+struct identity;
 
 /* Is anything refused to the tree, so that a way around would matter? */
 bool	seal_restricted(const struct conf *);
@@ -44,5 +65,10 @@ void	seal_controls(const struct conf *, void (*say)(void *arg, const char *contr
  * a standard descriptor would be a way around what is refused.
  */
 void	fds_keep(const struct conf *);
+
+/* ---- sockets.c ---- */
+
+/* Where sockets are to be covered: which, into conf->covers. */
+void	sockets_find(struct conf *, const struct identity *);
 
 #endif

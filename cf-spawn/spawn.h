@@ -60,6 +60,7 @@ struct conf {
 	bool		 dump_profile, dump_secrets;
 	int		 status_fd;	/* -1: none */
 	struct seal	 seal;
+	struct covers	 covers;	/* by sockets.c */
 	int		 verbose;
 };
 
@@ -196,7 +197,9 @@ int	control_fd(const struct control *, int which);
 void	control_read(struct control *, int which);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
-int	mounts_make(const struct texts *, const char **what);
+int	mounts_make(const struct texts *, const struct conf *, const char **what);
+/* Is it covered always, as who listens there answers names? */
+bool	mounts_names(const char *path);
 
 /* treefilter.c: the filter that the command and all its children live under; -1, errno. */
 int	treefilter_load(void);
