@@ -375,6 +375,9 @@ conflicts(const struct conf *conf)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
+	if (conf->seal.nwritable > 0 && (conf->seal.parts & SEAL_FILES) == 0)
+		fatalx("--writable is for --seal files, without which all stays writable: leave it "
+		    "out, or say --seal files");
 	if (conf->tcp_path == TCP_PATH_KERNEL && conf->capture_file != NULL)
 		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
 		    "kernel or --capture out");

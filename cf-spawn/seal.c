@@ -15,7 +15,11 @@ static const struct {
 	const char	*name;
 	unsigned	 part;
 } parts[] = {
+	{ "pid",	SEAL_PID },
+	{ "ipc",	SEAL_IPC },
 	{ "sockets",	SEAL_SOCKETS },
+	{ "files",	SEAL_FILES },
+	{ "env",	SEAL_ENV },
 };
 #define NPARTS	(sizeof(parts) / sizeof(parts[0]))
 
@@ -72,6 +76,26 @@ seal_set_allow_socket(void *conf, const char *arg, char *why)
 }
 
 bool
+seal_set_strict(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct conf *)conf)->seal.parts = SEAL_ALL;
+	return true;
+}
+
+bool
+seal_set_writable(void *conf, const char *arg, char *why)
+{
+	struct seal *s = &((struct conf *)conf)->seal;
+
+	if (arg[0] == '/' && strspn(arg, "/") == strlen(arg)) {
+		snprintf(why, CLI_WHY_LEN, "that is everything: leave \"files\" out of --seal");
+		return false;
+	}
+	return path_add(s->writable, &s->nwritable, arg, why);
+}
+
+bool
 seal_set_keep_fd(void *conf, const char *arg, char *why)
 {
 	struct seal *s = &((struct conf *)conf)->seal;
@@ -111,6 +135,10 @@ seal_controls(const struct conf *conf, void (*say)(void *arg, const char *contro
 		}
 	for (size_t i = 0; i < s->nallow; i++) {
 		snprintf(buf, sizeof(buf), "allow-socket=%s", s->allow_socket[i]);
+		say(arg, buf);
+	}
+	for (size_t i = 0; i < s->nwritable; i++) {
+		snprintf(buf, sizeof(buf), "writable=%s", s->writable[i]);
 		say(arg, buf);
 	}
 	for (size_t i = 0; i < s->nkeep; i++) {

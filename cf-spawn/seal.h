@@ -18,7 +18,7 @@
 #define SEAL_LIST_MAX	64
 
 /* Parts of --seal. */
-enum { SEAL_SOCKETS = 1 };
+enum { SEAL_PID = 1, SEAL_IPC = 2, SEAL_SOCKETS = 4, SEAL_FILES = 8, SEAL_ENV = 16, SEAL_ALL = 31 };
 
 struct seal {
 	unsigned	 parts;
@@ -26,6 +26,8 @@ struct seal {
 	size_t		 nkeep;
 	const char	*allow_socket[SEAL_LIST_MAX];
 	size_t		 nallow;
+	const char	*writable[SEAL_LIST_MAX];
+	size_t		 nwritable;
 };
 
 /* What mounts.c puts an empty file or directory over. */
@@ -41,12 +43,18 @@ struct covers {
 	{ 0, "seal",		 "LIST",	seal_set_parts,				\
 	  "close more than the network: " SEAL_PARTS, CLI_LIST, CLI_TO_MORE },		\
 	{ 0, "allow-socket",	 "FILE",	seal_set_allow_socket,			\
-	  "leave this socket open where sockets are covered (repeatable)", CLI_LIST }
+	  "leave this socket open where sockets are covered (repeatable)", CLI_LIST },	\
+	{ 0, "strict",		 NULL,		seal_set_strict,			\
+	  "--seal with all of it", 0, CLI_TO_ON },					\
+	{ 0, "writable",	 "DIR",		seal_set_writable,			\
+	  "with --seal files: leave this directory writable (repeatable)", CLI_LIST }
 
-#define SEAL_PARTS	"sockets"
+#define SEAL_PARTS	"pid, ipc, sockets, files, env"
 
 bool	seal_set_parts(void *, const char *, char *);
 bool	seal_set_allow_socket(void *, const char *, char *);
+bool	seal_set_strict(void *, const char *, char *);
+bool	seal_set_writable(void *, const char *, char *);
 bool	seal_set_keep_fd(void *, const char *, char *);
 
 struct conf;
@@ -70,5 +78,14 @@ void	fds_keep(const struct conf *);
 
 /* Where sockets are to be covered: which, into conf->covers. */
 void	sockets_find(struct conf *, const struct identity *);
+
+/* ---- in the child, each for its part: env.c, files.c, ipc.c, init.c ---- */
+
+void	env_drop(const struct conf *);
+/* -1, errno and *what.  directory: the working directory; NULL where it has no name. */
+int	files_seal(const struct conf *, const char *directory, const char **what);
+int	ipc_seal(const struct conf *, const char **what);
+/* Returns in the process that goes on to be the command. */
+void	init_start(int fd, const struct conf *, const struct identity *);
 
 #endif

@@ -224,6 +224,7 @@ void	tcp_path_decided(struct tcp_choice *, const struct conf *, const char *why)
 enum child_stage {		/* what the child tells us, in this order */
 	CHILD_NEEDS_MAP = 1,	/* only where idmap_write is wanted */
 	CHILD_LISTEN,		/* for each family of the kernel path: with its listener */
+	CHILD_MOVED,		/* --seal pid: the command is another process; pid, init_pid */
 	CHILD_TUN,		/* with the TUN's descriptor; what: why own TCP, or empty */
 	CHILD_FAILED,		/* set-up failed: what, errno */
 	CHILD_NO_EXEC		/* the command cannot be executed: errno */
@@ -234,6 +235,7 @@ struct child_report {
 	int		err;
 	unsigned	offloads;	/* with CHILD_TUN */
 	unsigned	family;		/* with CHILD_LISTEN: 4 or 6 */
+	pid_t		pid, init_pid;	/* with CHILD_MOVED */
 	char		what[160];
 };
 
@@ -245,6 +247,10 @@ struct child {
 /* mask: the signal mask that the command gets, as our caller had it. */
 void	child_start(struct child *, const struct conf *, const struct identity *,
 	    const struct texts *, const sigset_t *mask);
+/* For the files that do a part of its work: tell cf-spawn that a step failed, and end. */
+_Noreturn void	child_failed(int fd, const char *what);
+void	child_report_send(int fd, const struct child_report *, int pass_fd);
+void	child_powers_drop(int fd, const struct conf *, const struct identity *);
 /*
  * The next report.  1: *r is filled, *pass_fd is the TUN, a listener or -1.  0: the child
  * has closed its end: it runs the command, or it is dead.
