@@ -86,7 +86,7 @@ namespaces_make(int fd, const struct conf *conf, const struct identity *id)
 	if (id->privileged || conf->map_subids) {
 		report(fd, CHILD_NEEDS_MAP, "");
 		wait_go_on(fd);
-	} else if (idmap_self(id->uid, id->gid) != 0) {
+	} else if (idmap_self(id->uid, id->gid, conf->map_root) != 0) {
 		child_failed(fd, "map our own user id");
 	}
 }
@@ -121,7 +121,7 @@ network_make(int fd, const struct conf *conf, const struct identity *id)
 
 	if (tun_fd == -1 || netlink_configure(&ipv6, &what) != 0)
 		child_failed(fd, what);
-	netlink_sysctls(id->gid);
+	netlink_sysctls(conf->map_root ? 0 : id->gid);
 	tcp_make(fd, conf, tun_fd, ipv6, &tun);
 	child_report_send(fd, &tun, tun_fd);
 	close(tun_fd);

@@ -105,6 +105,7 @@ set_##field(void *conf, const char *arg, char *why)			\
 }
 SWITCH(run_as_root)
 SWITCH(map_subids)
+SWITCH(map_root)
 SWITCH(cap_net_raw)
 SWITCH(wait_tree)
 SWITCH(summary)
@@ -274,6 +275,8 @@ const struct cli_option options_table[] = {
 	  "as root: let the command stay uid 0 (without capabilities)" },
 	{ 0,   "map-subids",	NULL,		set_map_subids,
 	  "map the subordinate ids too (uses newuidmap, newgidmap)" },
+	{ 0,   "map-root",	NULL,		set_map_root,
+	  "be uid 0 inside (without capabilities; outside nothing changes)" },
 	{ 0,   "cap-net-raw",	NULL,		set_cap_net_raw,
 	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)",
 	  0, CLI_TO_OFF },
@@ -375,6 +378,8 @@ conflicts(const struct conf *conf)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
+	if (conf->map_root && conf->map_subids)
+		fatalx("--map-root and --map-subids exclude each other: leave one out");
 	if (conf->seal.nwritable > 0 && (conf->seal.parts & SEAL_FILES) == 0)
 		fatalx("--writable is for --seal files, without which all stays writable: leave it "
 		    "out, or say --seal files");

@@ -51,6 +51,7 @@ struct conf {
 	const char	*user;
 	bool		 run_as_root;
 	bool		 map_subids;
+	bool		 map_root;
 	bool		 cap_net_raw;
 	bool		 wait_tree;
 	bool		 summary;
@@ -101,9 +102,9 @@ int	identity_drop_caps(unsigned long long keep);
 
 /*
  * In the process itself: map the ids that it had outside (inside it has none yet) to
- * themselves; -1 and errno.
+ * themselves, or to root's; -1 and errno.
  */
-int	idmap_self(uid_t uid, gid_t gid);
+int	idmap_self(uid_t uid, gid_t gid, bool as_root);
 /*
  * From outside, for pid: every id that exists here to itself (privileged), or ours and our
  * subordinate ids with newuidmap(1) and newgidmap(1).  NULL, or why not.
