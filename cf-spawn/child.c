@@ -158,6 +158,8 @@ child_powers_drop(int fd, const struct conf *conf, const struct identity *id)
 		child_failed(fd, "drop capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		child_failed(fd, "set no_new_privs");
+	if (landlock_seal(conf) != 0)
+		child_failed(fd, "have Landlock refuse sockets for --seal sockets");
 	if (treefilter_load() != 0)
 		child_failed(fd, "load the system call filter of the tree");
 }

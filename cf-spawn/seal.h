@@ -78,13 +78,17 @@ void	fds_keep(const struct conf *);
 
 /* Where sockets are to be covered: which, into conf->covers. */
 void	sockets_find(struct conf *, const struct identity *);
+/* Paths that stay open; NULL behind the last. */
+const char *sockets_harmless(size_t i);
 
-/* ---- in the child, each for its part: env.c, files.c, ipc.c, init.c ---- */
+/* ---- in the child, each for its part: env.c, files.c, ipc.c, init.c, landlock.c ---- */
 
 void	env_drop(const struct conf *);
 /* -1, errno and *what.  directory: the working directory; NULL where it has no name. */
 int	files_seal(const struct conf *, const char *directory, const char **what);
 int	ipc_seal(const struct conf *, const char **what);
+/* Once there are no new privileges.  -1, errno. */
+int	landlock_seal(const struct conf *);
 /* Returns in the process that goes on to be the command. */
 void	init_start(int fd, const struct conf *, const struct identity *);
 

@@ -12,6 +12,8 @@
  *	- what any variable of the environment names;
  *	- all that is bound now, by the kernel's list: whatever it is, the tree was not given it.
  *
+ * (landlock.c adds to --seal sockets what a newer kernel can do better.)
+ *
  * cf-spawn finds them while it still sees the host's list; mounts.c covers them in the tree's
  * own mount namespace.  --allow-socket leaves one out.
  *
@@ -236,6 +238,12 @@ look_at_environment(struct search *s)
 	}
 }
 
+const char *
+sockets_harmless(size_t i)
+{
+	return i < COUNT(harmless) ? harmless[i].path : NULL;
+}
+
 static bool
 is_harmless(const char *path)
 {
@@ -256,7 +264,6 @@ look_at_bound(struct search *s)
 	FILE *f = fopen("/proc/net/unix", "re");
 	size_t size = 0;
 	char *line = NULL;
-	ssize_t len;
 
 	if (f == NULL) {
 		if (errno != ENOENT)
@@ -265,7 +272,7 @@ look_at_bound(struct search *s)
 		    "/proc)");
 		return;
 	}
-	while ((len = getline(&line, &size, f)) > 0) {
+	while (getline(&line, &size, f) > 0) {
 		char *path = strstr(line, " /");
 
 		if (path == NULL)

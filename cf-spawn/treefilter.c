@@ -49,7 +49,7 @@ enum { ALWAYS = -1 };
 static const struct refused {
 	int		 call, arg;
 	enum { IS, IS_NOT } how;
-	uint64_t	 value;
+	unsigned	 value;
 	int		 err;
 	const char	*why;
 } refused[] = {

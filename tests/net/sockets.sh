@@ -81,7 +81,7 @@ it what_a_variable_names_is_covered
 what_is_bound_is_covered() {
 	only_cf
 	listen "$PWD/control master"
-	socat "UNIX-RECV:$PWD/datagrams,mode=666" /dev/null &
+	socat -u "UNIX-RECV:$PWD/datagrams,mode=666" /dev/null &
 	until_true 5 test -S "$PWD/datagrams"
 	same stream "$(reached --block-private -- "$PWD/control master")" EACCES
 	same datagram "$(reached --block-private -- "$PWD/datagrams")" EACCES
@@ -169,6 +169,34 @@ a_resolv_conf_in_a_covered_place_is_still_ours() {
 	rm -rf /run/tailscale
 }
 it a_resolv_conf_in_a_covered_place_is_still_ours
+
+# landlock_abi: which one the kernel has; 0: none.
+landlock_abi() {
+	python3 -c 'import ctypes; print(max(0, ctypes.CDLL(None).syscall(444, 0, 0, 1)))'
+}
+with_landlock_no_socket_outside_is_reached() {
+	only_cf
+	local abi
+	abi=$(landlock_abi)
+	[ "$abi" -ge 9 ] || cannot "this kernel's Landlock has ABI $abi, and sockets take 9 (Linux 7.1)"
+	# shellcheck disable=SC2016
+	cf --seal sockets -- bash -c '
+		echo >ready
+		until [ -S late ]; do sleep 0.02; done
+		"$0" connect late
+		socat UNIX-LISTEN:mine /dev/null & 
+		until [ -S mine ]; do sleep 0.02; done
+		"$0" connect mine' "$W" >seen &
+	local job=$!
+	until_true 10 test -e ready
+	listen_elsewhere "$PWD/late"
+	wait "$job"
+	same "made later, own" "$(tr '\n' ' ' <seen)" "EACCES open "
+	same "allowed" "$(reached --seal sockets --allow-socket late -- late)" open
+	mkdir -p one two
+	status 0 cf --seal sockets -- sh -c 'echo >one/x && mv one/x two/'
+}
+it with_landlock_no_socket_outside_is_reached
 
 wrong_parts_are_refused() {
 	only_cf
