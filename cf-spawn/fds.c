@@ -36,6 +36,8 @@
 #include "spawn.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#define PIDFS_MAGIC	0x50494446		/* since Linux 6.9; before, a pidfd is an anonymous inode */
+#define TUN_DEVICE	makedev(10, 200)
 
 /* File systems whose files are doors of the kernel, not files. */
 static const struct {
@@ -43,7 +45,7 @@ static const struct {
 	const char	*what;
 } doors[] = {
 	{ NSFS_MAGIC,		"a namespace" },
-	{ 0x50494446,		"a process (pidfd)" },	/* pidfs, since Linux 6.9 */
+	{ PIDFS_MAGIC,		"a process (pidfd)" },
 	{ PROC_SUPER_MAGIC,	"a file of /proc" },	/* another process's memory, the host's settings */
 	{ SYSFS_MAGIC,		"a file of /sys" },
 	{ DEBUGFS_MAGIC,	"a file of debugfs" },
@@ -90,7 +92,7 @@ judge_device(dev_t dev)
 		if (major(dev) >= devices[i].from && major(dev) <= devices[i].to &&
 		    (devices[i].minor == 0xffff || minor(dev) == devices[i].minor))
 			return NULL;
-	return dev == makedev(10, 200) ? "a TUN" : "a device";
+	return dev == TUN_DEVICE ? "a TUN" : "a device";
 }
 
 static const char *
@@ -167,6 +169,23 @@ kept(const struct seal *s, int fd)
 	return false;
 }
 
+/*
+ * What the command may be given to read or write by its caller is more than what may be left
+ * open by accident: a device, a file of /proc.  Not what no program reads or writes.
+ */
+static bool
+for_data(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || (fcntl(fd, F_GETFL) & O_PATH) != 0)
+		return false;
+	if (S_ISREG(st.st_mode))
+		return fstatfs(fd, &fs) == 0 && fs.f_type != NSFS_MAGIC && fs.f_type != PIDFS_MAGIC;
+	return S_ISBLK(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev != TUN_DEVICE);
+}
+
 /* One of 0, 1 and 2. */
 static void
 standard_keep(const struct conf *conf, int fd)
@@ -184,6 +203,8 @@ standard_keep(const struct conf *conf, int fd)
 		    "(put a pipe between, as \"cat | cf-spawn ...\", or say --keep-fd %d)",
 		    names[fd], fd);
 	}
+	if (for_data(fd))
+		return;
 	log_warnx("standard %s is %s, which leads out of the tree: it is /dev/null there "
 	    "(--keep-fd %d passes it)", names[fd], what, fd);
 	close(fd);

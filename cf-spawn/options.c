@@ -378,6 +378,10 @@ conflicts(const struct conf *conf)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
+	for (size_t i = 0; i < conf->seal.nkeep; i++)
+		if (conf->seal.keep_fd[i] == conf->status_fd)
+			fatalx("--keep-fd %d: that is --status-fd, which the command must not have: "
+			    "leave one out", conf->status_fd);
 	if (conf->map_root && conf->map_subids)
 		fatalx("--map-root and --map-subids exclude each other: leave one out");
 	if (conf->seal.nwritable > 0 && (conf->seal.parts & SEAL_FILES) == 0)

@@ -54,6 +54,8 @@ keep_fd_passes_one() {
 	like summary "$(cat err)" 'keep-fd=9'
 	status 125 cf --keep-fd 99 -- true 2>err
 	like "not open" "$(cat err)" '--keep-fd.*99 is not open'
+	status 125 cf --keep-fd 9 --status-fd 9 -- true 9>facts 2>err
+	like "the status" "$(cat err)" 'that is --status-fd'
 }
 it keep_fd_passes_one
 
@@ -85,7 +87,7 @@ sockets_as_standard_input() {
 	like "unix" "$(on_stdin unix)" '^socket:'
 	like "unix, restricted" "$(on_stdin unix --block-private)" '^socket:'
 	local kind
-	for kind in inet unix-dgram; do
+	for kind in inet netlink unix-dgram; do
 		status 125 on_stdin "$kind" --block-private >out 2>err
 		like "$kind, restricted" "$(cat err)" 'standard input is a socket.*--keep-fd 0'
 		like "$kind, kept" "$(on_stdin "$kind" --block-private --keep-fd 0)" '^socket:'
@@ -100,6 +102,12 @@ a_directory_as_standard_input_is_dev_null() {
 	same lines "$(wc -l <err)" 1
 }
 it a_directory_as_standard_input_is_dev_null
+
+what_is_read_as_standard_input_passes() {
+	same proc "$(cf -- head -c 10 </proc/version)" "Linux vers"
+	same device "$(cf -- head -c 0 </dev/zero; echo $?)" 0
+}
+it what_is_read_as_standard_input_passes
 
 closed_standard_descriptors_stay_closed() {
 	only_cf
