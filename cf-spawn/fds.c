@@ -64,7 +64,8 @@ static const struct {
 } devices[] = {
 	{ 1, 1, 3 }, { 1, 1, 5 }, { 1, 1, 7 },	/* null, zero, full */
 	{ 1, 1, 8 }, { 1, 1, 9 },		/* random, urandom */
-	{ 4, 5, 0xffff },			/* consoles, serial lines, tty, ptmx */
+	{ 4, 4, 0xffff },			/* consoles, serial lines */
+	{ 5, 5, 0 }, { 5, 5, 1 },		/* tty, console; not ptmx, which types for another */
 	{ 136, 143, 0xffff },			/* pseudo terminals */
 };
 

@@ -66,6 +66,12 @@ cover(const char *src, const char *target)
 	return mount(NULL, target, NULL, flags, NULL);
 }
 
+const char *
+mounts_service(size_t i)
+{
+	return i < NSERVICES ? name_services[i] : NULL;
+}
+
 bool
 mounts_names(const char *path)
 {

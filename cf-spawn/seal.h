@@ -81,6 +81,11 @@ void	sockets_find(struct conf *, const struct identity *);
 /* Paths that stay open; NULL behind the last. */
 const char *sockets_harmless(size_t i);
 
+/* ---- aliases.c ---- */
+
+/* Each other path of the same file. */
+void	aliases_find(const char *path, void (*found)(void *arg, const char *alias), void *arg);
+
 /* ---- in the child, each for its part: env.c, files.c, ipc.c, init.c, landlock.c ---- */
 
 void	env_drop(const struct conf *);

@@ -153,6 +153,13 @@ cover_add(struct covers *c, const char *path)
 	log_debug("%s is covered", path);
 }
 
+static void
+cover_alias(void *covers, const char *path)
+{
+	if (!covered(covers, path))
+		cover_add(covers, path);
+}
+
 /* Cover what is there under this name: a socket, or a directory of them. */
 static void
 look_at(struct search *s, const char *name, unsigned depth)
@@ -165,8 +172,10 @@ look_at(struct search *s, const char *name, unsigned depth)
 	if (realpath(name, path) == NULL || stat(path, &st) != 0 || covered(s->out, path))
 		return;
 	if (!keeps(s, path)) {
-		if (S_ISSOCK(st.st_mode) || S_ISDIR(st.st_mode))
+		if (S_ISSOCK(st.st_mode) || S_ISDIR(st.st_mode)) {
 			cover_add(s->out, path);
+			aliases_find(path, cover_alias, s->out);
+		}
 		return;
 	}
 	if (!S_ISDIR(st.st_mode) || depth == DEPTH_MAX || (dir = opendir(path)) == NULL)
@@ -299,11 +308,23 @@ keep_allowed(struct search *s)
 	}
 }
 
+/* Services that answer names are covered by mounts.c where they are at home. */
+static void
+names_by_other_paths(struct covers *c)
+{
+	const char *dir;
+
+	for (size_t i = 0; (dir = mounts_service(i)) != NULL; i++)
+		if (access(dir, F_OK) == 0)
+			aliases_find(dir, cover_alias, c);
+}
+
 void
 sockets_find(struct conf *conf, const struct identity *id)
 {
 	static struct search s;
 
+	names_by_other_paths(&conf->covers);
 	if (!seal_restricted(conf) && (conf->seal.parts & SEAL_SOCKETS) == 0)
 		return;
 	s.out = &conf->covers;

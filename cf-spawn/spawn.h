@@ -201,6 +201,8 @@ void	control_read(struct control *, int which);
 int	mounts_make(const struct texts *, const struct conf *, const char **what);
 /* Is it covered always, as who listens there answers names? */
 bool	mounts_names(const char *path);
+/* The directories that are; NULL behind the last. */
+const char *mounts_service(size_t i);
 
 /* treefilter.c: the filter that the command and all its children live under; -1, errno. */
 int	treefilter_load(void);

@@ -15,7 +15,7 @@ held() {
 what_leads_out_is_closed() {
 	only_cf
 	local kind
-	for kind in inet netlink unix unix-dgram tun netns pidfd epoll directory path proc; do
+	for kind in inet netlink unix unix-dgram tun netns pidfd epoll directory path proc ptmx; do
 		same "$kind outside" "$(as_caller "$W" hold "$kind" "$W" has 9)" open
 		same "$kind" "$(held "$kind")" EBADF
 	done

@@ -87,9 +87,27 @@ what_is_bound_is_covered() {
 	same datagram "$(reached --block-private -- "$PWD/datagrams")" EACCES
 	same "without" "$(reached -- "$PWD/datagrams")" open
 	cf --block-private -v -- true 2>err
-	like "-v" "$(cat err)" '2 sockets and directories of sockets are covered'
+	like "-v" "$(cat err)" '4 sockets and directories of sockets are covered'	# each by two paths
 }
 it what_is_bound_is_covered
+
+another_path_to_the_same_socket_is_covered() {
+	only_cf
+	mkdir -p /run/podman /run/nscd "/srv/other path"
+	mount --bind /run "/srv/other path"
+	listen "$PWD/own.sock"
+	listen /run/podman/podman.sock
+	listen /run/nscd/socket
+	local own=/srv/t/work/own.sock	# lib.sh shows the directory of the test twice
+	same "own, outside" "$(as_caller "$W" connect "$own")" open
+	same "own" "$(reached --block-private -- "$own")" EACCES
+	same "in a directory" "$(reached --block-private -- "/srv/other path/podman/podman.sock")" ENOENT
+	same "without" "$(reached -- "/srv/other path/podman/podman.sock")" open
+	same "of names" "$(reached -- "/srv/other path/nscd/socket")" ENOENT
+	umount "/srv/other path"
+	rm -rf /run/podman /run/nscd
+}
+it another_path_to_the_same_socket_is_covered
 
 the_log_and_the_trees_own_sockets_work() {
 	only_cf

@@ -287,6 +287,15 @@ piped(void)
 	return pipe(fd) == 0 ? fd[0] : -1;
 }
 
+/* The side of a program; nobody holds the other one. */
+static int
+terminal(void)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+	return fd == -1 || unlockpt(fd) != 0 ? -1 : open(ptsname(fd), O_RDWR | O_NOCTTY);
+}
+
 static int
 ring(void)
 {
@@ -317,7 +326,8 @@ of_kind(const char *kind)
 	    strcmp(kind, "eventfd") == 0 ? eventfd(0, 0) :
 	    strcmp(kind, "timerfd") == 0 ? timerfd_create(CLOCK_MONOTONIC, 0) :
 	    strcmp(kind, "null") == 0 ? open("/dev/null", O_RDWR) :
-	    strcmp(kind, "pty") == 0 ? posix_openpt(O_RDWR | O_NOCTTY) : -1;
+	    strcmp(kind, "pty") == 0 ? terminal() :
+	    strcmp(kind, "ptmx") == 0 ? posix_openpt(O_RDWR | O_NOCTTY) : -1;
 }
 
 static int
