@@ -71,6 +71,8 @@ void
 control_open(struct control *ct, const int fd[CONTROL_CHANNELS])
 {
 	for (int i = 0; i < CONTROL_CHANNELS; i++) {
+		if (fd[i] == -1)
+			continue;
 		ct->chan[i] = chan_new(fd[i], fd[i], R_SPAWN, peers[i], ct);
 		if (ct->chan[i] == NULL)
 			fatal("cannot talk to %s", role_name(peers[i]));

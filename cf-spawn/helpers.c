@@ -7,6 +7,9 @@
  *					cf-upstream --upstream-- cf-proxy dialler
  *	cf-spawn --told-- cf-dns, cf-proxy dialler	(control.c)
  *
+ * With --proxy-helper and its like a program of the user's (pipes.h) stands in the dialler's place,
+ * behind cf-dns, or in that of cf-capture; what judges stays in front of it.
+ *
  * Every line is a socket pair.  A helper finds the channel to its client on standard
  * input and output and all others under the numbers that its options name.  The dialler
  * alone runs in the caller's network namespace; the others share one that has no
@@ -51,6 +54,9 @@ static const struct {
 	[HELPER_DIALLER]  = { "cf-proxy (dialler)",	"cf-proxy",	false },
 	[HELPER_UPSTREAM] = { "cf-upstream",		"cf-upstream",	true },
 	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
+	[HELPER_EGRESS]	  = { "--proxy-helper",		NULL,		false },
+	[HELPER_NAMES]	  = { "--dns-helper",		NULL,		false },
+	[HELPER_RECORDER] = { "--capture-helper",	NULL,		false },
 };
 
 /* One helper as it will be executed. */
@@ -58,6 +64,7 @@ struct start {
 	enum helper_kind kind;
 	bool		 wanted;
 	int		 program_fd;
+	const char	*command;	/* of the user's, in place of a program; else NULL */
 	int		 in, out;	/* its standard input and output */
 	int		 extra[EXTRA_FDS_MAX];
 	unsigned	 nextra;
@@ -67,10 +74,22 @@ struct start {
 
 static int	program_fd[HELPER_KINDS];
 
+/* The command line that the user has given for it; NULL: it is one of our programs, or not wanted. */
+static const char *
+kind_command(enum helper_kind kind, const struct conf *conf)
+{
+	return kind == HELPER_EGRESS ? conf->pipes.proxy :
+	    kind == HELPER_NAMES ? pipes_behind_dns(conf) :
+	    kind == HELPER_RECORDER ? conf->pipes.capture : NULL;
+}
+
 static bool
 kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
+	if (kinds[kind].program == NULL)
+		return kind_command(kind, conf) != NULL;
 	switch (kind) {
+	case HELPER_DIALLER:	return pipes_want_dialler(conf);
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
 	case HELPER_UPSTREAM:	return conf->proxy.given;
 	case HELPER_SUMMARY:	return conf->summary;
@@ -85,7 +104,7 @@ helpers_find_programs(const struct conf *conf)
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		program_fd[k] = -1;
-		if (!kind_wanted((enum helper_kind)k, conf))
+		if (kinds[k].program == NULL || !kind_wanted((enum helper_kind)k, conf))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s%s", paths_libexec, kinds[k].program,
 		    k == HELPER_UPSTREAM && conf->proxy.tls ? "-tls" : "");
@@ -252,21 +271,83 @@ wire_upstream(struct start *start, const struct conf *conf)
 		arg(dns, "--tcp");
 }
 
+/* cf-dns gets sockets of a dialler, or answers of another cf-dns. */
+static void
+wire_behind_dns(struct start *start, const struct conf *conf)
+{
+	struct start *dns = &start[HELPER_DNS], *dialler = &start[HELPER_DIALLER],
+	    *names = &start[HELPER_NAMES];
+	int fd[2];
+
+	pair(fd);
+	arg_fd(dns, conf->pipes.dns != NULL ? "--far-fd" : "--dial-fd", fd[0]);
+	if (names->wanted)
+		names->in = names->out = fd[1];
+	else
+		arg_fd(dialler, "--dns-fd", fd[1]);
+}
+
+/* client_fd: the policy stage's channel, which is another's where there is a --proxy-helper. */
+static void
+wire_dialler(struct start *dialler, struct helpers *h, const struct conf *conf,
+    const struct texts *texts, int client_fd)
+{
+	int told[2], nobody[2];
+
+	h->told_fd[CONTROL_DIALLER] = -1;
+	if (!dialler->wanted)
+		return;
+	if (conf->pipes.proxy != NULL) {	/* then it is there for cf-dns alone */
+		pair(nobody);
+		close(nobody[1]);
+		client_fd = nobody[0];
+	}
+	dialler->in = dialler->out = client_fd;
+	pair(told);
+	h->told_fd[CONTROL_DIALLER] = told[0];
+	arg_fd(dialler, "--control-fd", told[1]);
+	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
+	arg_encdns(dialler, conf);
+	args_resolvers(dialler, texts);
+	if (conf->ndns > 0)
+		arg(dialler, "--resolvers-only");
+}
+
+static void
+wire_capture(struct start *start, const struct conf *conf)
+{
+	struct start *capture = &start[HELPER_CAPTURE], *recorder = &start[HELPER_RECORDER];
+	int packets[2];
+
+	if (!capture->wanted && !recorder->wanted)
+		return;
+	pair(packets);
+	arg_fd(&start[HELPER_NETSTACK], "--capture-fd", packets[0]);
+	if (recorder->wanted) {
+		recorder->in = recorder->out = packets[1];
+		return;
+	}
+	capture->in = capture->out = packets[1];
+	arg_fd(capture, "--write-fd", conf->capture_fd);
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
 {
 	struct start *stack = &start[HELPER_NETSTACK], *dns = &start[HELPER_DNS],
-	    *policy = &start[HELPER_POLICY], *dialler = &start[HELPER_DIALLER],
-	    *capture = &start[HELPER_CAPTURE], *summary = &start[HELPER_SUMMARY];
-	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2],
-	    to_dns[2], to_dialler[2];
+	    *policy = &start[HELPER_POLICY], *summary = &start[HELPER_SUMMARY];
+	int control[2], proxy[2], names[2], dial[2], log[2], facts[2],
+	    to_dns[2];
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
 
 		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
-		    .wanted = kind_wanted((enum helper_kind)k, conf) };
+		    .wanted = kind_wanted((enum helper_kind)k, conf),
+		    .command = kind_command((enum helper_kind)k, conf), .in = -1, .out = -1 };
+		if (kinds[k].program == NULL)
+			continue;
 		arg(s, kinds[k].program);
 		for (int v = 0; v < conf->verbose && v < 2 && k != HELPER_SUMMARY; v++)
 			arg(s, "-v");
@@ -275,11 +356,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	pair(proxy);
 	pair(names);
 	pair(dial);
-	pair(dns_dial);
 	pair(to_dns);
-	pair(to_dialler);
 	h->told_fd[CONTROL_DNS] = to_dns[0];
-	h->told_fd[CONTROL_DIALLER] = to_dialler[0];
 	h->control_fd = control[0];
 	stack->in = stack->out = control[1];
 	arg_fd(stack, "--proxy-fd", proxy[0]);
@@ -293,7 +371,6 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_encdns(policy, conf);
 
 	dns->in = dns->out = names[1];
-	arg_fd(dns, "--dial-fd", dns_dial[0]);
 	arg_fd_copy(dns, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(dns, "--violations-fd", conf->violations_fd);
 	arg_encdns(dns, conf);
@@ -302,32 +379,24 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dns, conf->deny_answer);
 	}
 	arg_fd(dns, "--control-fd", to_dns[1]);
-	args_resolvers(dns, texts);
+	if (conf->pipes.dns == NULL)
+		args_resolvers(dns, texts);
 	if (conf->ndns > 0)
 		arg(dns, "--pinned");
+	wire_behind_dns(start, conf);
 	if (conf->dns_cache > 0)
 		arg_number(dns, "--dns-cache", conf->dns_cache);
-	if (!host_has_ipv6())
+	if (conf->pipes.proxy == NULL && !host_has_ipv6())
 		arg(dns, "--no-aaaa");
 
 	wire_names(dns, policy, conf, texts);
 
-	dialler->in = dialler->out = dial[1];
-	arg_fd(dialler, "--dns-fd", dns_dial[1]);
-	arg_fd(dialler, "--control-fd", to_dialler[1]);
-	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
-	arg_encdns(dialler, conf);
-	args_resolvers(dialler, texts);
-	if (conf->ndns > 0)
-		arg(dialler, "--resolvers-only");
+	if (start[HELPER_EGRESS].wanted)
+		start[HELPER_EGRESS].in = start[HELPER_EGRESS].out = dial[1];
+	wire_dialler(&start[HELPER_DIALLER], h, conf, texts, dial[1]);
 
 	wire_upstream(start, conf);
-	if (capture->wanted) {
-		pair(packets);
-		arg_fd(stack, "--capture-fd", packets[0]);
-		capture->in = capture->out = packets[1];
-		arg_fd(capture, "--write-fd", conf->capture_fd);
-	}
+	wire_capture(start, conf);
 	h->facts_fd = -1;
 	if (summary->wanted) {
 		if (pipe2(log, O_CLOEXEC) != 0)
@@ -455,6 +524,20 @@ jail_start(struct helpers *h, const struct start *start, const struct identity *
 	return 0;
 }
 
+/* As messages say it; a command of the user's as he wrote it. */
+static const char *
+name_of(const struct start *s)
+{
+	static char text[HELPER_KINDS][160];
+	char shown[128];
+
+	if (s->command == NULL)
+		return kinds[s->kind].name;
+	snprintf(text[s->kind], sizeof(text[s->kind]), "the helper `%s'",
+	    log_escape(shown, sizeof(shown), s->command));
+	return text[s->kind];
+}
+
 static void
 outside_start(struct helpers *h, const struct start *s, const struct identity *id)
 {
@@ -463,6 +546,8 @@ outside_start(struct helpers *h, const struct start *s, const struct identity *i
 	if (pid == -1)
 		fatal("cannot start a process");
 	if (pid == 0) {
+		if (s->command != NULL)
+			pipes_become(s->command, s->in);
 		if (identity_become_helper(id) != 0)
 			fatal("cannot become the user that the helpers run as");
 		become(s);
@@ -479,7 +564,7 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 
 	wire(start, h, conf, texts);
 	for (int k = 0; k < HELPER_KINDS; k++) {
-		h->helper[k] = (struct helper){ .name = kinds[k].name };
+		h->helper[k] = (struct helper){ .name = name_of(&start[k]) };
 		if (start[k].wanted && !kinds[k].jailed)
 			outside_start(h, &start[k], id);
 	}
@@ -497,7 +582,8 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 			close(s->extra[i]);
 		if (s->in > STDERR_FILENO)
 			close(s->in);
-		close(s->program_fd);
+		if (s->command == NULL)
+			close(s->program_fd);
 	}
 	errno = saved;
 	return rc;
@@ -512,12 +598,21 @@ helpers_find(struct helpers *h, pid_t pid)
 	return NULL;
 }
 
+/* One of the user's with all that it has started. */
+static void
+helper_kill(const struct helper *h)
+{
+	kill(h->pid, SIGKILL);
+	if (getpgid(h->pid) == h->pid)
+		kill(-h->pid, SIGKILL);
+}
+
 void
 helpers_kill(struct helpers *h)
 {
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (h->helper[k].pid > 0 && !h->helper[k].ended)
-			kill(h->helper[k].pid, SIGKILL);
+			helper_kill(&h->helper[k]);
 }
 
 bool
@@ -542,7 +637,7 @@ helpers_reap(struct helpers *hs)
 		h->code = info.si_code;
 		h->status = info.si_status;
 		if (info.si_code == CLD_STOPPED || info.si_code == CLD_TRAPPED)
-			kill(h->pid, SIGKILL);
+			helper_kill(h);
 		else
 			h->ended = true;
 		any = true;

@@ -214,6 +214,7 @@ static const struct cli_option options[] = {
 	  "NAME has this address in the tree (repeatable; before --hosts-file)" },
 	RULEOPTS_ROWS,
 	PROXYOPTS_ROWS,
+	PIPES_ROWS,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,
@@ -272,11 +273,13 @@ options_parse(struct conf *conf, int argc, char **argv)
 	at = cli_parse(&cli, conf, argc, argv, STATUS_FAILED);
 	conf->command = argv + at;
 	proxyopts_finish(conf);
+	pipes_finish(conf);
 	if (conf->command[0] == NULL)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
-	if (conf->tcp_path == TCP_PATH_KERNEL && conf->capture_file != NULL)
+	if (conf->tcp_path == TCP_PATH_KERNEL &&
+	    (conf->capture_file != NULL || conf->pipes.capture != NULL))
 		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
 		    "kernel or --capture out");
 	log_init("cf-spawn", conf->verbose);

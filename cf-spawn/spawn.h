@@ -16,6 +16,7 @@
 
 #include "addr.h"
 #include "encdns.h"
+#include "pipes.h"
 #include "proxyopts.h"
 #include "ruleopts.h"
 
@@ -58,6 +59,7 @@ struct conf {
 	bool		 synthetic;	/* --dns-mode */
 	bool		 dns_mode_said;
 	struct proxyopts proxy;
+	struct pipes	 pipes;
 	bool		 check_only;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
@@ -250,7 +252,9 @@ void	child_go_on(const struct child *);
 /* ---- helpers.c: start, wire and watch ---- */
 
 enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
-    HELPER_UPSTREAM, HELPER_SUMMARY, HELPER_KINDS };
+    HELPER_UPSTREAM, HELPER_SUMMARY,
+    HELPER_EGRESS, HELPER_NAMES, HELPER_RECORDER,	/* the user's own: pipes.h */
+    HELPER_KINDS };
 
 struct helper {
 	const char	*name;		/* as messages say it */
