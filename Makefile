@@ -22,8 +22,9 @@ DEBUG      ?= 0
 FUZZ_SECONDS ?= 60
 JOBS       := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls
-HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls
+PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls \
+	cf-listen
+HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls cf-listen
 
 # What a program links is part of what it can do.  A short row is a good row.
 LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
@@ -33,6 +34,7 @@ LIBS.cf-proxy    := libuv libseccomp jansson
 LIBS.cf-capture  := libuv libseccomp
 LIBS.cf-upstream := libuv libseccomp
 LIBS.cf-upstream-tls := libuv libseccomp libssl libcrypto
+LIBS.cf-listen   := libuv libseccomp libidn2
 LIBS.cf-doctor   := libseccomp libmnl jansson
 LIBS.shared      := libuv libseccomp jansson libidn2
 
@@ -102,7 +104,7 @@ $(B)/bin/childflow: $(B)/bin/cf-spawn
 
 # Where these look for helpers is compiled in: a program in build/bin finds those beside it, an
 # installed one those in LIBEXECDIR.
-FINDERS := cf-spawn cf-dns
+FINDERS := cf-spawn cf-dns cf-proxy cf-listen
 define FINDER
 $(B)/$(1)/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
 $(B)/installed/$(1)/paths.o: $(1)/paths.c Makefile FORCE

@@ -90,6 +90,9 @@ void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
 void		 proxy_garbage(const struct chan *, enum role peer, const char *why);
 const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
 
+/* paths.c: where cf-listen is. */
+extern const char	paths_libexec[];
+
 /* ---- judge.c: may it leave ---- */
 
 struct judge;
