@@ -119,12 +119,11 @@ cut(struct piece s, char at, struct piece *before, struct piece *rest)
 static void
 put(struct head *h, struct piece s)
 {
-	if (s.len > REQUEST_MAX - h->len) {
+	if (s.len > REQUEST_MAX - h->len)
 		h->full = true;
-		return;
-	}
-	memcpy(h->out + h->len, s.p, s.len);
-	h->len += s.len;
+	else if (s.len > 0)
+		memcpy(h->out + h->len, s.p, s.len);
+	h->len += h->full ? 0 : s.len;
 }
 
 static void

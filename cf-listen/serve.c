@@ -52,12 +52,12 @@
 
 /* A program that is to be executed. */
 struct start {
-	int		 program;
 	char		*argv[ARGS_MAX];
 	size_t		 argc;
-	int		 channel;	/* its standard input and output */
-	int		 fds[FDS_MAX];	/* others that it inherits */
 	size_t		 nfds;
+	int		 fds[FDS_MAX];	/* that it inherits, but for: */
+	int		 channel;	/* its standard input and output */
+	int		 program;
 };
 
 /* What they share. */
@@ -175,6 +175,16 @@ host_has_ipv6(void)
 
 /* ---- rights ---- */
 
+static const struct passwd *
+user_find(const char *name)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL)
+		fatalx("there is no user %s to become (say whom: --user NAME)", name);
+	return pw;
+}
+
 static void
 user_become(const char *name)
 {
@@ -184,9 +194,7 @@ user_become(const char *name)
 		fatalx("--user is for root: you are uid %u (leave it out)", (unsigned)geteuid());
 	if (geteuid() != 0)
 		return;
-	if ((pw = getpwnam(name != NULL ? name : NOBODY)) == NULL)
-		fatalx("there is no user %s to become (say whom: --user NAME)",
-		    name != NULL ? name : NOBODY);
+	pw = user_find(name != NULL ? name : NOBODY);
 	if (pw->pw_uid == 0)
 		return;			/* he asked for it */
 	if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
@@ -235,28 +243,27 @@ signals_take(void)
 
 /* ---- programs ---- */
 
-static struct start
-program(const char *name, const struct options *o, int channel)
-{
-	struct start s = { .channel = channel };
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s", paths_libexec, name);
-	if ((s.program = open(path, O_PATH | O_CLOEXEC)) == -1)
-		fatal("cannot find the helper %s (install childflow again)", path);
-	s.argv[s.argc++] = (char *)name;
-	for (int v = 0; v < o->verbose && v < 2; v++)
-		s.argv[s.argc++] = "-v";
-	return s;
-}
-
 static void
 arg(struct start *s, const char *text)
 {
 	if (s->argc == ARGS_MAX - 1)
 		fatalx("too many arguments for %s", s->argv[0]);
 	if ((s->argv[s->argc++] = strdup(text)) == NULL)
-		fatal("cannot start %s", s->argv[0]);
+		fatal("cannot start");
+}
+
+static void
+program(struct start *s, const char *name, const struct options *o, int channel)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", paths_libexec, name);
+	s->channel = channel;
+	if ((s->program = open(path, O_PATH | O_CLOEXEC)) == -1)
+		fatal("cannot find the helper %s (install childflow again)", path);
+	arg(s, name);
+	for (int v = 0; v < o->verbose && v < 2; v++)
+		arg(s, "-v");
 }
 
 static void
@@ -307,6 +314,14 @@ execute(const struct start *s)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	syscall(SYS_execveat, s->program, "", s->argv, no_environment, AT_EMPTY_PATH);
 	fatal("cannot execute %s/%s", paths_libexec, s->argv[0]);
+}
+
+static void
+start_free(struct start *s)
+{
+	while (s->argc > 0)
+		free(s->argv[--s->argc]);
+	close(s->program);
 }
 
 static void
@@ -381,9 +396,9 @@ standard_fds_open(void)
 static void
 all_start(const struct setup *u, struct serve_fds *ours)
 {
+	static struct start s[4];
 	bool no_aaaa = !host_has_ipv6();
 	int policy[2], dns[2], dial[2], dns_dial[2], names[2], upstream[2] = { -1, -1 };
-	struct start s[4];
 	size_t n = 3;
 
 	pair(policy);
@@ -391,12 +406,12 @@ all_start(const struct setup *u, struct serve_fds *ours)
 	pair(dial);
 	pair(dns_dial);
 	pair(names);
-	s[0] = program("cf-proxy", u->o, dial[1]);
-	s[1] = program("cf-proxy", u->o, policy[1]);
-	s[2] = program("cf-dns", u->o, dns[1]);
+	program(&s[0], "cf-proxy", u->o, dial[1]);
+	program(&s[1], "cf-proxy", u->o, policy[1]);
+	program(&s[2], "cf-dns", u->o, dns[1]);
 	if (u->proxies_fd != -1) {
 		pair(upstream);
-		s[n] = program(hops_tls(&u->o->hops) ? "cf-upstream-tls" : "cf-upstream", u->o,
+		program(&s[n], hops_tls(&u->o->hops) ? "cf-upstream-tls" : "cf-upstream", u->o,
 		    upstream[1]);
 		arg_fd(&s[n++], "--proxies-fd", u->proxies_fd);
 	}
@@ -412,6 +427,8 @@ all_start(const struct setup *u, struct serve_fds *ours)
 	network_leave();
 	for (size_t i = 1; i < n; i++)
 		execute(&s[i]);
+	for (size_t i = 0; i < n; i++)
+		start_free(&s[i]);
 	*ours = (struct serve_fds){ .policy = policy[0], .dns = dns[0] };
 }
 

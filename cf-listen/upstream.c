@@ -22,13 +22,23 @@
 #define AT_MAX	16
 
 static uint8_t *
+room(size_t len)
+{
+	uint8_t *p = malloc(len);
+
+	if (p == NULL)
+		fatal("cannot start");
+	return p;
+}
+
+static uint8_t *
 file_read(const char *option, const char *file, size_t most, size_t *len)
 {
-	uint8_t *text = malloc(most + 1);
+	uint8_t *text = room(most + 1);
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	ssize_t n = 1;
 
-	if (text == NULL || fd == -1)
+	if (fd == -1)
 		fatal("cannot read %s %s", option, file);
 	for (*len = 0; *len <= most && n > 0; *len += (size_t)n)
 		if ((n = read(fd, text + *len, most + 1 - *len)) == -1)
@@ -58,8 +68,7 @@ login_set(struct hop *h, const char *user, const char *file)
 		fatalx("user and password of a proxy have 1 to %d bytes", HOP_SECRET_MAX);
 	h->has_auth = true;
 	snprintf(h->user, sizeof(h->user), "%s", user);
-	memcpy(h->pass, text, n);
-	h->pass[n] = '\0';
+	snprintf(h->pass, sizeof(h->pass), "%.*s", (int)n, (const char *)text);
 	explicit_bzero(text, len);
 	free(text);
 }
@@ -109,8 +118,7 @@ upstream_make(struct options *o, struct addr at[AT_MAX], size_t *n)
 	if (o->ca_file != NULL)
 		hops->ca = ca = file_read("--proxy-ca", o->ca_file, CA_MAX, &hops->ca_len);
 	*n = addresses_find(&hops->hop[0], at);
-	if ((bytes = malloc(HOPS_BYTES_MAX)) == NULL)
-		fatal("cannot start");
+	bytes = room(HOPS_BYTES_MAX);
 	w = wr_over(bytes, HOPS_BYTES_MAX);
 	hops_put(&w, hops);
 	fd = memfd_create("childflow-proxies", 0);

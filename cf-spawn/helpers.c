@@ -61,10 +61,10 @@ static const struct {
 
 /* One helper as it will be executed. */
 struct start {
+	const char	*command;	/* of the user's, in place of a program; else NULL */
 	enum helper_kind kind;
 	bool		 wanted;
 	int		 program_fd;
-	const char	*command;	/* of the user's, in place of a program; else NULL */
 	int		 in, out;	/* its standard input and output */
 	int		 extra[EXTRA_FDS_MAX];
 	unsigned	 nextra;
