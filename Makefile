@@ -22,8 +22,10 @@ DEBUG      ?= 0
 FUZZ_SECONDS ?= 60
 JOBS       := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls
-HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls cf-toml
+PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls \
+	cf-listen
+HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls cf-listen \
+	cf-toml
 
 # What a program links is part of what it can do.  A short row is a good row.
 LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
@@ -33,12 +35,14 @@ LIBS.cf-proxy    := libuv libseccomp jansson libnghttp2 nettle
 LIBS.cf-capture  := libuv libseccomp
 LIBS.cf-upstream := libuv libseccomp
 LIBS.cf-upstream-tls := libuv libseccomp libssl libcrypto
+LIBS.cf-listen   := libuv libseccomp libidn2
 LIBS.cf-doctor   := libseccomp libmnl jansson libidn2 ncursesw
 LIBS.shared      := libuv libseccomp jansson libidn2
 
 # Where the files of a program are, if not in a folder of its name: helpers that only cf-proxy has.
 DIR.cf-upstream     := cf-proxy/upstream
 DIR.cf-upstream-tls := cf-proxy/upstream-tls
+DIR.cf-listen       := cf-proxy/listen
 dir_of = $(or $(DIR.$(1)),$(1))
 
 # Files of one program that another is made with too: cf-doctor tries what cf-spawn does, and
@@ -54,7 +58,7 @@ DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
 	ngtcp2-client ngtcp2-server unbound busybox-static python3-jsonschema tinyproxy \
-	squid-openssl microsocks dante-server stunnel4
+	squid-openssl microsocks dante-server stunnel4 openssh-server
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
@@ -121,13 +125,13 @@ $(B)/bin/childflow: $(B)/bin/cf-spawn
 
 # Where these look for helpers is compiled in: a program in build/bin finds those beside it, an
 # installed one those in LIBEXECDIR.
-FINDERS := cf-spawn cf-dns
+FINDERS := cf-spawn cf-dns cf-proxy cf-listen
 define FINDER
-$(B)/$(1)/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
-$(B)/installed/$(1)/paths.o: $(1)/paths.c Makefile FORCE
+$(B)/$(call dir_of,$(1))/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
+$(B)/installed/$(call dir_of,$(1))/paths.o: $(call dir_of,$(1))/paths.c Makefile FORCE
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(call cflags,$(1)) -DCF_LIBEXECDIR='"$$(LIBEXECDIR)"' -c -o $$@ $$<
-$(B)/installed/bin/$(1): $(filter-out $(B)/$(1)/paths.o,$(call objs,$(1))) $(B)/installed/$(1)/paths.o $(B)/libcf.a
+$(B)/installed/bin/$(1): $(filter-out $(B)/$(call dir_of,$(1))/paths.o,$(call objs,$(1))) $(B)/installed/$(call dir_of,$(1))/paths.o $(B)/libcf.a
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter-out FORCE,$$^) $(call libs,$(1))
 endef
@@ -221,7 +225,7 @@ demo: deps
 	$(Q)tests/demo/run $(B)/bin
 
 lint:
-	$(Q)tests/lint $(CPPFLAGS) -Icf-proxy/upstream $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
+	$(Q)tests/lint $(CPPFLAGS) -Icf-proxy/upstream -Icf-proxy/listen $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
 
 deps:
 	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST)

@@ -2,7 +2,7 @@
  * dns.c - the life of cf-dns: channels, loop, and what ends it.
  *
  * cf-netstack is the client: it sends QUERY and gets ANSWER.  The dialler is the server:
- * it gets OPEN and sends sockets; so is cf-proxy's policy stage, where it wants to know of names.
+ * it gets OPEN and sends sockets; or another cf-dns is, which answers (far.c); so is cf-proxy's policy stage, where it wants to know of names.
  * HELLO to the client waits for theirs, as it promises that names can be resolved.  cf-spawn may
  * hold one more (control.c).  The end of any channel is the end of cf-dns; what does not fit the
  * protocol ends it with one line and status 1.
@@ -30,7 +30,7 @@ on_end(struct chan *c, const char *why)
 
 	if (why != NULL) {
 		log_warnx("%s sent garbage: %s", role_name(c == dns->stack ? R_STACK :
-		    c == dns->names ? R_PROXY : c == dns->dial ? R_DIAL : R_SPAWN), why);
+		    c == dns->far ? R_DNS : c == dns->names ? R_PROXY : c == dns->dial ? R_DIAL : R_SPAWN), why);
 		dns->status = 1;
 	}
 	uv_stop(&dns->loop);
@@ -40,7 +40,7 @@ on_end(struct chan *c, const char *why)
 static void
 ready(struct dns *dns)
 {
-	if (chan_peer(dns->dial) == 0 || (dns->names != NULL && chan_peer(dns->names) == 0))
+	if (chan_peer(dns->dial != NULL ? dns->dial : dns->far) == 0 || (dns->names != NULL && chan_peer(dns->names) == 0))
 		return;
 	chan_handlers(dns->stack, query_handlers);
 	chan_hello(dns->stack, 0);
@@ -64,10 +64,17 @@ on_dial_hello(struct chan *c)
 	ready(dns);
 }
 
+static void
+on_far_hello(struct chan *c)
+{
+	chan_handlers(c, far_handlers);
+	ready(chan_arg(c));
+}
+
 static struct chan *
 channel(struct dns *dns, int rfd, int wfd, enum role peer, struct chan_uv **uv)
 {
-	struct chan *c = chan_new(rfd, wfd, R_DNS, (uint32_t)peer, dns);
+	struct chan *c = chan_new(rfd, wfd, peer == R_DNS ? R_STACK : R_DNS, (uint32_t)peer, dns);
 
 	if (c == NULL || (*uv = chan_uv_start(&dns->loop, c, on_end)) == NULL)
 		fatal("cannot use the channel to %s", role_name(peer));
@@ -84,8 +91,23 @@ names_open(struct dns *dns, int fd, struct chan_uv *stack_uv)
 	chan_uv_before_flush(stack_uv, learn_before_answers);
 }
 
+/* Whom answers come from. */
+static void
+source_open(struct dns *dns, const struct dns_fds *fds)
+{
+	struct chan_uv *uv;
+
+	if (fds->far != -1) {
+		dns->far = channel(dns, fds->far, fds->far, R_DNS, &uv);
+		chan_on_hello(dns->far, on_far_hello);
+	} else {
+		dns->dial = channel(dns, fds->dial, fds->dial, R_DIAL, &uv);
+		chan_on_hello(dns->dial, on_dial_hello);
+	}
+}
+
 void
-dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd, int control_fd)
+dns_open(struct dns *dns, const struct dns_fds *fds)
 {
 	struct chan_uv *uv;
 	int rc;
@@ -95,13 +117,12 @@ dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd, int contr
 	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS)
 		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
 	/* What is started last is flushed first: an ANSWER leaves before the CLOSE after it. */
-	dns->dial = channel(dns, dial_fd, dial_fd, R_DIAL, &uv);
-	dns->stack = channel(dns, rfd, wfd, R_STACK, &uv);
-	if (names_fd != -1)
-		names_open(dns, names_fd, uv);
-	chan_on_hello(dns->dial, on_dial_hello);
-	if (control_fd != -1) {
-		dns->control = channel(dns, control_fd, control_fd, R_SPAWN, &uv);
+	source_open(dns, fds);
+	dns->stack = channel(dns, fds->r, fds->w, R_STACK, &uv);
+	if (fds->names != -1)
+		names_open(dns, fds->names, uv);
+	if (fds->control != -1) {
+		dns->control = channel(dns, fds->control, fds->control, R_SPAWN, &uv);
 		chan_handlers(dns->control, control_handlers);
 	}
 	flow_init(dns);
@@ -115,7 +136,10 @@ dns_open(struct dns *dns, int rfd, int wfd, int dial_fd, int names_fd, int contr
 int
 dns_run(struct dns *dns)
 {
-	chan_hello(dns->dial, MSG_CAP_FD);
+	if (dns->dial != NULL)
+		chan_hello(dns->dial, MSG_CAP_FD);
+	else
+		chan_hello(dns->far, 0);
 	if (dns->names != NULL)
 		chan_hello(dns->names, 0);
 	if (dns->control != NULL)

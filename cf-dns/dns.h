@@ -12,6 +12,7 @@
  * has asked of whom and from which port, and which answer is whose; flow.c has the sockets.
  * learn.c tells cf-proxy which name gave which address; alias.c answers with made-up ones.
  * transfer.c has the answers of more than one message; zone.c (pure) knows where they end.
+ * far.c asks another cf-dns, where there is one behind a pipe, in place of all that.
  * filter.c says which names may be asked for, answer.c what of an answer goes back.
  *
  * SPDX-License-Identifier: MIT
@@ -84,6 +85,7 @@ struct query {
 	struct resolver	*via;
 	struct servers	*servers;	/* held; NULL: the one that was asked */
 	uint8_t		 order[RESOLVERS_MAX];	/* place -> which of them */
+	uint64_t	 far;		/* its number at the far cf-dns; 0: it is not there */
 	int		 asking;	/* the place whose answer is awaited; -1: none */
 	uint64_t	 asking_since;
 	uint64_t	 flow;		/* of its QUERY and ANSWER */
@@ -168,7 +170,9 @@ struct dns {
 	uv_prepare_t	 admit;
 	uv_poll_t	 poll;
 	int		 epoll_fd;	/* all sockets to resolvers, behind `poll` */
-	struct chan	*stack, *dial;
+	struct chan	*stack, *dial;	/* dial: NULL where there is */
+	struct chan	*far;		/* another cf-dns, or NULL */
+	uint64_t	 last_far;
 	struct chan	*names;		/* to cf-proxy's policy stage, or NULL */
 	struct chan	*control;	/* to cf-spawn, or NULL */
 	struct synth	*synth;		/* --dns-mode synthetic, or NULL */
@@ -212,7 +216,8 @@ struct dns {
 extern const struct sandbox_row *const dns_sandbox[];
 
 /* Everything that needs files or new descriptors; ends the process where it fails. */
-void	dns_open(struct dns *, int rfd, int wfd, int dial_fd, int names_fd, int control_fd);
+struct dns_fds { int r, w, dial, far, names, control; };	/* channels; -1: there is none */
+void	dns_open(struct dns *, const struct dns_fds *);
 /* After the seal.  Until the tree's end; the status to exit with. */
 int	dns_run(struct dns *);
 
@@ -231,6 +236,8 @@ void		 query_soon(struct dns *);
 bool		 query_hold(struct dns *, size_t len);
 /* A message came from a resolver.  The query and `u` may be gone afterwards. */
 void		 query_take(struct query *, struct upstream *u, const uint8_t *msg, size_t len);
+/* The same from the far cf-dns; query_end() is to follow. */
+void		 query_keep(struct query *, const uint8_t *msg, size_t len);
 /* Nothing will come from a resolver.  The same. */
 void		 query_refused(struct query *, struct upstream *u);
 /* c-ares has no more to try, or said that the answer is one. */
@@ -293,6 +300,12 @@ extern const struct chan_handler control_handlers[];
 
 query_hook	 kept_find;
 answer_hook	 kept_store;
+
+/* ---- far.c: another cf-dns in place of resolvers ---- */
+
+extern const struct chan_handler far_handlers[];
+
+void	far_ask(struct query *);
 
 /* ---- resolve.c ---- */
 

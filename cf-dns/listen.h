@@ -101,6 +101,13 @@ struct serve {				/* as options say it */
  */
 int	serve_start(struct serve *);
 
+/*
+ * At the far end of a pipe: become two processes, of which this stays the resolver, whose channel is
+ * standard input and output as it was.  Returns that to the dialler.  pinned: nobody but the
+ * resolvers is asked.
+ */
+int	serve_pipe(struct serve *, bool pinned);
+
 /* paths.c: the only place where the dialler is looked for. */
 extern const char	paths_libexec[];
 

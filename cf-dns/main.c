@@ -2,7 +2,8 @@
  * main.c - cf-dns: answers the name queries of a command tree, and does nothing else.
  *
  * Options only; the program's life is in dns.c.  With --listen, serve.c makes what would be
- * around it in a sandboxed run.
+ * around it in a sandboxed run; so it does at the far end of a pipe (cf-spawn --dns-helper), where
+ * nobody names a channel to a dialler.
  *
  * Exit: 0 a peer closed its channel, 1 something failed, 2 wrong command line.
  *
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cache.h"
 #include "cli.h"
@@ -24,13 +26,13 @@
 #include "ruleopts.h"
 #include "rulesfd.h"
 
-#define FDS_MAX	8	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX	9	/* descriptors that options name, and the -1 behind them */
 
 struct options {
 	struct ruleopts	 rules;		/* --listen; first, as ruleopts.h wants it */
 	struct dns	*dns;
 	struct serve	 serve;		/* --listen */
-	int		 control_fd, dial_fd, names_fd, rules_fd, violations_fd;
+	int		 control_fd, dial_fd, far_fd, names_fd, rules_fd, violations_fd;
 	int		 log_fd[EVENT_FDS];
 	bool		 color;		/* of what -v says */
 	bool		 synthetic;
@@ -43,6 +45,7 @@ static const struct cli	cli;
 CLI_SET(options, control_fd, cli_fd)
 CLI_SET(options, dial_fd, cli_fd)
 CLI_SET(options, color, cli_true)
+CLI_SET(options, far_fd, cli_fd)
 CLI_SET(options, names_fd, cli_fd)
 CLI_SET(options, rules_fd, cli_fd)
 CLI_SET(options, violations_fd, cli_fd)
@@ -194,6 +197,7 @@ static const struct cli_option options[] = {
 	{ 0,   "closed",   NULL,          set_closed,   "ask no resolver anything for the tree" },
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
 	{ 0,   "dns-cache", "N",          set_dns_cache, "keep up to N answers (0: none)" },
+	{ 0,   "far-fd",   "N",           set_far_fd,   "a channel to another cf-dns, which is asked" },
 	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
 	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N (may be given three times)" },
 	{ 0,   "color",    NULL,          set_color,    "with -v, in colours" },
@@ -229,8 +233,8 @@ static const struct cli cli = {
 static void
 fds_keep(const struct options *o, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->log_fd[0], o->log_fd[1],
-	    o->log_fd[2],
+	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->far_fd, o->log_fd[0],
+	    o->log_fd[1], o->log_fd[2],
 	    o->names_fd, o->violations_fd };
 	size_t n = 0;
 
@@ -238,6 +242,13 @@ fds_keep(const struct options *o, int keep[FDS_MAX])
 		if (fds[i] != -1)
 			keep[n++] = fds[i];
 	keep[n] = -1;
+}
+
+/* It makes what would be around it itself: for --listen, or at the far end of a pipe. */
+static bool
+alone(const struct options *o)
+{
+	return o->dial_fd == -1 && o->far_fd == -1;
 }
 
 /* What does not go together; NULL where all does. */
@@ -252,10 +263,17 @@ misfit(const struct options *o)
 		return "--synthetic is not for --listen: nobody would know the way to such an address";
 	if (o->synthetic && o->names_fd == -1)
 		return "--synthetic needs --names-fd: nobody else knows the way to such an address";
-	if (!serves && (o->serve.any_clients || o->serve.user != NULL || ruleopts_any(&o->rules)))
-		return "rules, --client and --user are for --listen";
-	if (!serves && o->dial_fd == -1 && !o->print)
-		return "--dial-fd N is needed, or --listen ADDR";
+	if (serves && o->far_fd != -1)
+		return "--far-fd is not for --listen";
+	if (!serves && (o->serve.any_clients || o->serve.user != NULL))
+		return "--client and --user are for --listen";
+	if (!alone(o) && ruleopts_any(&o->rules))
+		return "rules are for --listen, and for who has no --dial-fd";
+	if (o->dial_fd != -1 && o->far_fd != -1)
+		return "--dial-fd and --far-fd exclude each other";
+	if (alone(o) && !serves && !o->print && isatty(STDIN_FILENO))
+		return "standard input is a terminal: give --dial-fd N, or --listen ADDR, or a pipe to "
+		    "who asks (cf-spawn --dns-helper)";
 	return NULL;
 }
 
@@ -291,13 +309,19 @@ rules_make(const struct ruleopts *rules)
 /* In line behind it, one client's queries would hold up all others. */
 _Static_assert(ASKS_MAX <= INFLIGHT_MAX, "the listener lets more in than the resolver serves");
 
-/* Everybody is answered from the resolvers: who asks us knows no other server. */
 static void
-serve(struct options *o)
+resolvers_give(struct options *o)
 {
 	o->serve.resolvers = o->dns->resolvers;
 	o->serve.nresolvers = &o->dns->nresolvers;
 	o->serve.max_resolvers = RESOLVERS_MAX;
+}
+
+/* Everybody is answered from the resolvers: who asks us knows no other server. */
+static void
+serve(struct options *o)
+{
+	resolvers_give(o);
 	o->dns->pinned = true;
 	o->dns->udp_max = UDP_ANSWER_MAX;
 	o->dial_fd = serve_start(&o->serve);
@@ -313,13 +337,22 @@ events_open(const struct options *o)
 	live_init(o->color);
 }
 
+/* At the far end of a pipe: who asks may name a server, as he may at the near one. */
+static void
+answer_pipe(struct options *o)
+{
+	resolvers_give(o);
+	o->dial_fd = serve_pipe(&o->serve, o->dns->pinned);
+}
+
 int
 main(int argc, char *argv[])
 {
 	static struct dns dns = { .udp_max = UINT16_MAX };
-	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1,
+	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1, .far_fd = -1,
 	    .log_fd = { -1, -1, -1 }, .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
-	int rfd, wfd, keep[FDS_MAX], status;
+	struct dns_fds fds;
+	int keep[FDS_MAX], status;
 	const char *why = NULL;
 
 	log_init("cf-dns", 0);
@@ -329,7 +362,7 @@ main(int argc, char *argv[])
 		fatalx("%s (try: cf-dns --help)", why != NULL ? why : "unexpected operand");
 	}
 	log_init("cf-dns", o.verbose);
-	if (o.serve.nlisten > 0)
+	if (alone(&o) && o.rules_fd == -1)
 		o.rules_fd = rules_make(&o.rules);
 	if (o.print) {
 		print(&o);
@@ -337,6 +370,8 @@ main(int argc, char *argv[])
 	}
 	if (o.serve.nlisten > 0)
 		serve(&o);
+	else if (alone(&o))
+		answer_pipe(&o);
 	events_open(&o);
 	if (o.synthetic && (dns.synth = synth_new()) == NULL)
 		fatal("cannot keep names");
@@ -344,8 +379,10 @@ main(int argc, char *argv[])
 	denial_init(o.violations_fd);
 	filter_open(&dns, o.rules_fd);
 	fds_keep(&o, keep);
-	sandbox_prepare(&rfd, &wfd, keep);
-	dns_open(&dns, rfd, wfd, o.dial_fd, o.names_fd, o.control_fd);
+	fds = (struct dns_fds){ .dial = o.dial_fd, .far = o.far_fd, .names = o.names_fd,
+	    .control = o.control_fd };
+	sandbox_prepare(&fds.r, &fds.w, keep);
+	dns_open(&dns, &fds);
 	sandbox_seal(dns_sandbox);
 	status = dns_run(&dns);
 	return status == 0 && event_lost() ? EVENT_LOST : status;

@@ -349,7 +349,7 @@ query_hold(struct dns *dns, size_t len)
 
 /* Keep an answer: a later one replaces it, but an error no truncated answer. */
 static void
-hold(struct query *q, const struct upstream *u, const uint8_t *msg, size_t len, bool cut)
+hold(struct query *q, const struct addr *by, const uint8_t *msg, size_t len, bool cut)
 {
 	uint8_t *copy;
 
@@ -366,7 +366,7 @@ hold(struct query *q, const struct upstream *u, const uint8_t *msg, size_t len, 
 	q->dns->held -= q->answer_len;
 	q->answer = copy;
 	q->answer_len = len;
-	q->answered_by = u->flow->addr;
+	q->answered_by = *by;
 	q->cut = cut;
 }
 
@@ -383,11 +383,17 @@ query_take(struct query *q, struct upstream *u, const uint8_t *msg, size_t len)
 		return;
 	}
 	cut = u->tcp ? !transfer_first(q, u, msg, len) : (msg[2] & 0x02) != 0;
-	hold(q, u, msg, len, cut);
+	hold(q, &u->flow->addr, msg, len, cut);
 	if (!cut || u->tcp)
 		resolver_answered(q, u->place, msg[3] & 0x0f);
 	else if (!upstream_ask(q, u->place, true))
 		resolver_failed(q, u->place, true);
+}
+
+void
+query_keep(struct query *q, const uint8_t *msg, size_t len)
+{
+	hold(q, &q->asked.server, msg, len, (msg[2] & 0x02) != 0);
 }
 
 void
@@ -404,6 +410,12 @@ is_gateway(const struct dns *dns, const struct addr *a)
 	return addr_equal(a, &dns->gateway[0]) || addr_equal(a, &dns->gateway[1]);
 }
 
+static struct resolver *
+listed(struct dns *dns)
+{
+	return dns->servers->n > 0 || dns->far != NULL ? &dns->listed : NULL;
+}
+
 /*
  * "The system's resolvers", or the server that was asked; NULL where there is none.  With rules
  * the tree does not choose: a server of its own could tell it any address for any name.
@@ -413,7 +425,7 @@ route(struct dns *dns, const struct addr *server)
 {
 	if (!dns->pinned && !dns->filter.has_rules && !is_gateway(dns, server))
 		return &dns->direct;
-	return dns->servers->n > 0 ? &dns->listed : NULL;
+	return listed(dns);
 }
 
 static void
@@ -541,7 +553,7 @@ query_own(struct dns *dns, uint64_t question, const uint8_t *msg, size_t len, bo
 	q->question = question;
 	q->both = both;
 	q->asked = (struct msg_query){ .transport = IPPROTO_UDP, .server = dns->gateway[0] };
-	take_route(q, dns->servers->n > 0 ? &dns->listed : NULL);
+	take_route(q, listed(dns));
 	answer_or_ask(q);
 	return true;
 }

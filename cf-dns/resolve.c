@@ -224,6 +224,10 @@ void
 resolver_ask(struct query *q)
 {
 	q->asking = -1;
+	if (q->dns->far != NULL) {
+		far_ask(q);
+		return;
+	}
 	if (q->servers != NULL)
 		servers_order(q->servers, uv_now(&q->dns->loop), q->order);
 	ares_send(q->via->ares, q->msg, q->wire.head_len, on_done, q);
@@ -273,7 +277,10 @@ resolver_failed(struct query *q, size_t place, bool tcp)
 void
 resolver_stop(struct query *q)
 {
-	answered(q, 0, WIRE_NOERROR);
+	if (q->dns->far != NULL)
+		query_end(q);
+	else
+		answered(q, 0, WIRE_NOERROR);
 }
 
 void

@@ -298,12 +298,12 @@ fork_or_die(void)
 
 /* Its first channel, for a policy stage, has ended when it starts: there is none. */
 static _Noreturn void
-dialler_become(const struct serve *s, int program, int dns_fd)
+dialler_become(const struct serve *s, int program, int dns_fd, bool pinned)
 {
 	static char *no_environment[] = { NULL };
 	static char text[16][ADDR_STRLEN];
-	char number[16], *argv[ARGS_MAX] = { "cf-proxy", "--resolvers-only", "--dns-fd", number };
-	size_t n = 4;
+	char number[16], *argv[ARGS_MAX] = { "cf-proxy", "--dns-fd", number };
+	size_t n = 3;
 	int policy[2];
 
 	snprintf(number, sizeof(number), "%d", dns_fd);
@@ -312,6 +312,8 @@ dialler_become(const struct serve *s, int program, int dns_fd)
 		addr_str(&s->resolvers[i], text[i]);
 		argv[n++] = text[i];
 	}
+	if (pinned)
+		argv[n++] = "--resolvers-only";
 	for (int v = 0; v < log_verbose() && v < 2; v++)
 		argv[n++] = "-v";
 	pair(policy);
@@ -374,11 +376,28 @@ serve_start(struct serve *s)
 	pair(names);
 	pair(dial);
 	if (fork_or_die() == 0)
-		dialler_become(s, program, dial[1]);
+		dialler_become(s, program, dial[1], true);
 	l.children = 2;
 	if (fork_or_die() != 0)
 		listener_become(&l, names[0]);
 	channel_give(names[1]);
+	network_leave();
+	return dial[0];
+}
+
+int
+serve_pipe(struct serve *s, bool pinned)
+{
+	int dial[2], program;
+
+	resolvers_check(s);
+	program = program_find();
+	powers_drop();
+	pair(dial);
+	if (fork_or_die() == 0)
+		dialler_become(s, program, dial[1], pinned);
+	close(program);
+	close(dial[1]);
 	network_leave();
 	return dial[0];
 }

@@ -2,9 +2,9 @@
  * dial.c - the dialler: the only process that may make sockets and connect them.
  *
  * Clients are the policy stage (or cf-netstack, where somebody runs it so), and cf-dns by
- * --dns-fd, which may reach name servers and nothing else.  They hold what the tree sent,
- * so nothing of it is parsed here: an OPEN has a fixed size, and its address is judged a
- * second time.
+ * --dns-fd, which may reach name servers and nothing else; at the far end of a pipe cf-dns may be
+ * the only one.  They hold what the tree sent, so nothing of it is parsed here: an OPEN has a
+ * fixed size, and its address is judged a second time.
  *
  *   OPEN -> connecting ---> OPENED with the descriptor: the flow is the client's
  *              |       \--> OPENED without (OPEN_RELAY, or pipes): relay.c has it until CLOSE
@@ -239,6 +239,13 @@ may_open(const struct client *cl, const struct msg_open *o, const char *name, si
 	return false;
 }
 
+/* The tree's datagrams have one port for one socket; cf-dns wants one that nobody can guess. */
+static bool
+keeps_port(const struct client *cl, const struct msg_open *o)
+{
+	return o->proto == IPPROTO_UDP && chan_peer(cl->chan) != R_DNS;
+}
+
 /*
  * Connected at once, and all that is left to do is to remember the port of a datagram flow.
  * Returns false when there was no memory.
@@ -256,8 +263,7 @@ connected(struct client *cl, uint64_t id, const struct msg_open *o, int fd,
 	if (mapping != NULL && mapping_port(mapping) != local.port) {
 		portmap_drop(ports, mapping);		/* the port was taken */
 		mapping = NULL;
-	} else if (mapping == NULL && o->proto == IPPROTO_UDP && !cl->resolving &&
-	    direct_share_port(fd)) {
+	} else if (mapping == NULL && keeps_port(cl, o) && direct_share_port(fd)) {
 		mapping = portmap_add(ports, &o->src, local.port);
 	}
 	if (mapping == NULL && !is_relayed(cl, o)) {
@@ -299,7 +305,7 @@ dial(struct client *cl, uint64_t id, const struct msg_open *o)
 	bool done;
 	int fd;
 
-	if (o->proto == IPPROTO_UDP && !cl->resolving) {
+	if (keeps_port(cl, o)) {
 		mapping = portmap_hold(ports, &o->src);
 		port = mapping != NULL ? mapping_port(mapping) : portmap_hint(ports, &o->src);
 	}
@@ -534,7 +540,7 @@ client_open(struct dialler *d, int rfd, int wfd, bool resolving)
 
 	*cl = (struct client){ .dialler = d, .resolving = resolving, .polling = true,
 	    .expected = resolving ? R_DNS : R_PROXY };
-	cl->chan = chan_new(rfd, wfd, R_DIAL, resolving ? R_DNS : R_PROXY | R_STACK, cl);
+	cl->chan = chan_new(rfd, wfd, R_DIAL, resolving ? R_DNS : R_PROXY | R_STACK | R_DNS, cl);
 	if (cl->chan == NULL)
 		fatal("cannot use the channel to %s", role_name(cl->expected));
 	chan_handlers(cl->chan, handlers);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "inside.h"
@@ -124,6 +125,15 @@ set_resolver(void *arg_conf, const char *arg, char *why)
 	return *why == '\0';
 }
 
+/* Whole words are taken in listen_if_asked(). */
+static bool
+set_listen(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg;
+	snprintf(why, CLI_WHY_LEN, "write --listen");
+	return false;
+}
+
 static bool
 set_upstream_at(void *arg_conf, const char *arg, char *why)
 {
@@ -224,6 +234,8 @@ static const struct cli_option options[] = {
 	  "policy stage: it is told names: auto, always or never" },
 	{ 0,   "no-proxy", "LIST", set_no_proxy,
 	  "policy stage: networks and names that go around it (again: more)" },
+	{ 0,   "listen", "ADDR:PORT", set_listen,
+	  "be a proxy for this host (--listen 127.0.0.1:3128 --help)" },
 	{ 'n', "print", NULL, set_print, "print what the sandbox allows this stage, and exit" },
 	{ 'v', "verbose", NULL, set_verbose, "say each event on standard error" },
 	{ 0,   "color", NULL, set_color, "policy stage: with -v, in colours" },
@@ -281,6 +293,21 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 	keep[n] = -1;
 }
 
+/* A proxy of its own is another program, which needs more than a stage may (cf-listen/main.c). */
+static void
+listen_if_asked(int argc, char *argv[])
+{
+	char path[4096];
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strncmp(argv[i], "--listen", 8) != 0 || (argv[i][8] != '\0' && argv[i][8] != '='))
+			continue;
+		snprintf(path, sizeof(path), "%s/cf-listen", paths_libexec);
+		execv(path, argv);
+		fatal("cannot execute %s (install childflow again)", path);
+	}
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -293,6 +320,7 @@ main(int argc, char *argv[])
 	void *state;
 
 	log_init(cli.name, 0);
+	listen_if_asked(argc, argv);
 	operands = cli_parse(&cli, &conf, argc, argv, 2);
 	if (operands != argc || (why = misfit(&conf)) != NULL) {
 		log_fatal_status(2);

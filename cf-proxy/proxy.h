@@ -114,6 +114,9 @@ void		 proxy_taken(struct chan *, enum msg_type);
 uint32_t	 proxy_rules_take(struct chan *, const struct frame *, int fd, struct judge *);
 const char	*proxy_proto_name(uint8_t proto);	/* as events have it: "tcp" */
 
+/* paths.c: where cf-listen is. */
+extern const char	paths_libexec[];
+
 /* ---- judge.c: may it leave ---- */
 
 /* rules_fd: taken over; -1: none.  Ends the process where they cannot be used. */

@@ -140,6 +140,8 @@ control_open(struct control *ct, const int fd[CONTROL_CHANNELS],
 	ct->arg = arg;
 	ct->rules.fd = ct->next_rules.fd = -1;
 	for (int i = 0; i < CONTROL_CHANNELS; i++) {
+		if (fd[i] == -1)
+			continue;
 		ct->chan[i] = chan_new(fd[i], fd[i], R_SPAWN, peers[i], ct);
 		if (ct->chan[i] == NULL)
 			fatal("cannot talk to %s", role_name(peers[i]));

@@ -135,7 +135,7 @@ failure_helper(struct run *r)
 	const char *outcome = r->state == STARTING ? "the command was not started" :
 	    "the command's network is gone and the run is over";
 	const struct helper *h = helper_to_blame(r);
-	char how[80];
+	char how[sizeof(r->detail)];
 
 	if (h == NULL)
 		snprintf(how, sizeof(how), "cf-netstack closed its channel");
@@ -147,7 +147,7 @@ failure_helper(struct run *r)
 	else
 		snprintf(how, sizeof(how), "%s was killed by signal %d (%s)", h->name, h->status,
 		    strsignal(h->status));
-	snprintf(r->detail, sizeof(r->detail), "%s", how);
+	memcpy(r->detail, how, sizeof(how));
 	log_warnx("%s: %s", how, outcome);
 	failure_end(r, STATUS_FAILED, "helper");
 }

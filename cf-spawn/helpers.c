@@ -8,6 +8,9 @@
  *	cf-spawn --told-- cf-dns, cf-proxy policy, cf-proxy dialler	(control.c)
  *	cf-proxy policy --who-- the watcher, a process of cf-spawn (watcher.c)
  *
+ * With --proxy-helper and its like a program of the user's (pipes.h) stands in the dialler's place,
+ * behind cf-dns, or in that of cf-capture; what judges stays in front of it.
+ *
  * Every line is a socket pair.  A helper finds the channel to its client on standard
  * input and output and all others under the numbers that its options name.  The dialler
  * alone runs in the caller's network namespace; the others share one that has no
@@ -54,10 +57,14 @@ static const struct {
 	[HELPER_UPSTREAM] = { "cf-upstream",		"cf-upstream",	true },
 	[HELPER_MONITOR]  = { "cf-doctor (monitor)",	"cf-doctor",	false },
 	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
+	[HELPER_EGRESS]	  = { "--proxy-helper",		NULL,		false },
+	[HELPER_NAMES]	  = { "--dns-helper",		NULL,		false },
+	[HELPER_RECORDER] = { "--capture-helper",	NULL,		false },
 };
 
 /* One helper as it will be executed. */
 struct start {
+	const char	*command;	/* of the user's, in place of a program; else NULL */
 	enum helper_kind kind;
 	bool		 wanted;
 	int		 program_fd;
@@ -76,10 +83,22 @@ helpers_watch(const struct conf *conf)
 	return conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL || conf->verbose > 0;
 }
 
+/* The command line that the user has given for it; NULL: it is one of our programs, or not wanted. */
+static const char *
+kind_command(enum helper_kind kind, const struct conf *conf)
+{
+	return kind == HELPER_EGRESS ? conf->pipes.proxy :
+	    kind == HELPER_NAMES ? pipes_behind_dns(conf) :
+	    kind == HELPER_RECORDER ? conf->pipes.capture : NULL;
+}
+
 static bool
 kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
+	if (kinds[kind].program == NULL && kind != HELPER_WATCHER)
+		return kind_command(kind, conf) != NULL;
 	switch (kind) {
+	case HELPER_DIALLER:	return pipes_want_dialler(conf);
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
 	case HELPER_UPSTREAM:	return conf->proxy.given;
 	case HELPER_SUMMARY:	return conf->summary || conf->learn_file != NULL;
@@ -340,24 +359,84 @@ wire_monitor(struct start *monitor, struct start *dns, struct start *policy, con
 	monitor->out = STDERR_FILENO;
 }
 
+/* cf-dns gets sockets of a dialler, or answers of another cf-dns. */
+static void
+wire_behind_dns(struct start *start, const struct conf *conf)
+{
+	struct start *dns = &start[HELPER_DNS], *dialler = &start[HELPER_DIALLER],
+	    *names = &start[HELPER_NAMES];
+	int fd[2];
+
+	pair(fd);
+	arg_fd(dns, conf->pipes.dns != NULL ? "--far-fd" : "--dial-fd", fd[0]);
+	if (names->wanted)
+		names->in = names->out = fd[1];
+	else
+		arg_fd(dialler, "--dns-fd", fd[1]);
+}
+
+/* client_fd: the policy stage's channel, which is another's where there is a --proxy-helper. */
+static void
+wire_dialler(struct start *dialler, struct helpers *h, const struct conf *conf,
+    const struct texts *texts, int client_fd)
+{
+	int told[2], nobody[2];
+
+	h->told_fd[CONTROL_DIALLER] = -1;
+	if (!dialler->wanted)
+		return;
+	if (conf->pipes.proxy != NULL) {	/* then it is there for cf-dns alone */
+		pair(nobody);
+		close(nobody[1]);
+		client_fd = nobody[0];
+	}
+	dialler->in = dialler->out = client_fd;
+	pair(told);
+	h->told_fd[CONTROL_DIALLER] = told[0];
+	arg_fd(dialler, "--control-fd", told[1]);
+	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
+	arg_encdns(dialler, conf);
+	arg_host_ports(dialler, conf);
+	args_resolvers(dialler, texts);
+	if (conf->ndns > 0)
+		arg(dialler, "--resolvers-only");
+}
+
+static void
+wire_capture(struct start *start, const struct conf *conf)
+{
+	struct start *capture = &start[HELPER_CAPTURE], *recorder = &start[HELPER_RECORDER];
+	int packets[2];
+
+	if (!capture->wanted && !recorder->wanted)
+		return;
+	pair(packets);
+	arg_fd(&start[HELPER_NETSTACK], "--capture-fd", packets[0]);
+	if (recorder->wanted) {
+		recorder->in = recorder->out = packets[1];
+		return;
+	}
+	capture->in = capture->out = packets[1];
+	arg_fd(capture, "--write-fd", conf->capture_fd);
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
 {
 	struct start *stack = &start[HELPER_NETSTACK], *dns = &start[HELPER_DNS],
-	    *policy = &start[HELPER_POLICY], *dialler = &start[HELPER_DIALLER],
-	    *capture = &start[HELPER_CAPTURE], *summary = &start[HELPER_SUMMARY];
-	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2],
-	    to_dns[2], to_policy[2], to_dialler[2];
+	    *policy = &start[HELPER_POLICY], *summary = &start[HELPER_SUMMARY];
+	int control[2], proxy[2], names[2], dial[2], log[2], facts[2], to_dns[2], to_policy[2];
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
 
 		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
-		    .wanted = kind_wanted((enum helper_kind)k, conf) };
-		s->wanted &= kinds[k].program != NULL;
-		if (s->wanted)
-			arg(s, kinds[k].program);
+		    .wanted = kind_wanted((enum helper_kind)k, conf) && k != HELPER_WATCHER,
+		    .command = kind_command((enum helper_kind)k, conf), .in = -1, .out = -1 };
+		if (kinds[k].program == NULL)
+			continue;
+		arg(s, kinds[k].program);
 		for (int v = 0; v < conf->verbose && v < 2 && !is_doctor(k); v++)
 			arg(s, "-v");
 	}
@@ -365,13 +444,10 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	pair(proxy);
 	pair(names);
 	pair(dial);
-	pair(dns_dial);
 	pair(to_dns);
 	pair(to_policy);
-	pair(to_dialler);
 	h->told_fd[CONTROL_DNS] = to_dns[0];
 	h->told_fd[CONTROL_POLICY] = to_policy[0];
-	h->told_fd[CONTROL_DIALLER] = to_dialler[0];
 	h->control_fd = control[0];
 	stack->in = stack->out = control[1];
 	arg_fd(stack, "--proxy-fd", proxy[0]);
@@ -396,7 +472,6 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	arg_host_ports(policy, conf);
 
 	dns->in = dns->out = names[1];
-	arg_fd(dns, "--dial-fd", dns_dial[0]);
 	arg_fd_copy(dns, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(dns, "--violations-fd", conf->violations_fd);
 	arg_encdns(dns, conf);
@@ -405,35 +480,26 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dns, conf->deny_answer);
 	}
 	arg_fd(dns, "--control-fd", to_dns[1]);
-	args_resolvers(dns, texts);
+	if (conf->pipes.dns == NULL)
+		args_resolvers(dns, texts);
 	if (conf->ndns > 0)
 		arg(dns, "--pinned");
+	wire_behind_dns(start, conf);
 	if (conf->dns_cache > 0)
 		arg_number(dns, "--dns-cache", conf->dns_cache);
-	if (!host_has_ipv6())
+	if (conf->pipes.proxy == NULL && !host_has_ipv6())
 		arg(dns, "--no-aaaa");
 
 	wire_names(dns, policy, conf, texts);
 	wire_events(dns, policy, h, conf);
 	wire_monitor(&start[HELPER_MONITOR], dns, policy, conf);
 
-	dialler->in = dialler->out = dial[1];
-	arg_fd(dialler, "--dns-fd", dns_dial[1]);
-	arg_fd(dialler, "--control-fd", to_dialler[1]);
-	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
-	arg_encdns(dialler, conf);
-	arg_host_ports(dialler, conf);
-	args_resolvers(dialler, texts);
-	if (conf->ndns > 0)
-		arg(dialler, "--resolvers-only");
+	if (start[HELPER_EGRESS].wanted)
+		start[HELPER_EGRESS].in = start[HELPER_EGRESS].out = dial[1];
+	wire_dialler(&start[HELPER_DIALLER], h, conf, texts, dial[1]);
 
 	wire_upstream(start, conf);
-	if (capture->wanted) {
-		pair(packets);
-		arg_fd(stack, "--capture-fd", packets[0]);
-		capture->in = capture->out = packets[1];
-		arg_fd(capture, "--write-fd", conf->capture_fd);
-	}
+	wire_capture(start, conf);
 	h->facts_fd = -1;
 	if (summary->wanted) {
 		if (pipe2(log, O_CLOEXEC) != 0)
@@ -572,6 +638,20 @@ jail_start(struct helpers *h, const struct start *start, const struct identity *
 	return 0;
 }
 
+/* As messages say it; a command of the user's as he wrote it. */
+static const char *
+name_of(const struct start *s)
+{
+	static char text[HELPER_KINDS][160];
+	char shown[128];
+
+	if (s->command == NULL)
+		return kinds[s->kind].name;
+	snprintf(text[s->kind], sizeof(text[s->kind]), "the helper `%s'",
+	    log_escape(shown, sizeof(shown), s->command));
+	return text[s->kind];
+}
+
 static void
 outside_start(struct helpers *h, const struct start *s, const struct identity *id)
 {
@@ -580,6 +660,8 @@ outside_start(struct helpers *h, const struct start *s, const struct identity *i
 	if (pid == -1)
 		fatal("cannot start a process");
 	if (pid == 0) {
+		if (s->command != NULL)
+			pipes_become(s->command, s->in);
 		if (identity_become_helper(id) != 0)
 			fatal("cannot become the user that the helpers run as");
 		become(s);
@@ -596,7 +678,7 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 
 	wire(start, h, conf, texts);
 	for (int k = 0; k < HELPER_KINDS; k++) {
-		h->helper[k] = (struct helper){ .name = kinds[k].name };
+		h->helper[k] = (struct helper){ .name = name_of(&start[k]) };
 		if (start[k].wanted && !kinds[k].jailed)
 			outside_start(h, &start[k], id);
 	}
@@ -614,7 +696,8 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 			close(s->extra[i]);
 		if (s->in > STDERR_FILENO)
 			close(s->in);
-		close(s->program_fd);
+		if (s->command == NULL)
+			close(s->program_fd);
 	}
 	errno = saved;
 	return rc;
@@ -642,12 +725,21 @@ helpers_find(struct helpers *h, pid_t pid)
 	return NULL;
 }
 
+/* One of the user's with all that it has started. */
+static void
+helper_kill(const struct helper *h)
+{
+	kill(h->pid, SIGKILL);
+	if (getpgid(h->pid) == h->pid)
+		kill(-h->pid, SIGKILL);
+}
+
 void
 helpers_kill(struct helpers *h)
 {
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (h->helper[k].pid > 0 && !h->helper[k].ended)
-			kill(h->helper[k].pid, SIGKILL);
+			helper_kill(&h->helper[k]);
 }
 
 bool
@@ -672,7 +764,7 @@ helpers_reap(struct helpers *hs)
 		h->code = info.si_code;
 		h->status = info.si_status;
 		if (info.si_code == CLD_STOPPED || info.si_code == CLD_TRAPPED)
-			kill(h->pid, SIGKILL);
+			helper_kill(h);
 		else
 			h->ended = true;
 		any = true;

@@ -318,6 +318,7 @@ const struct cli_option options_table[] = {
 	RULEOPTS_ROWS,
 	RULEOPTS_QUOTA_ROW,
 	PROXYOPTS_ROWS,
+	PIPES_ROWS,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,
@@ -492,7 +493,8 @@ conflicts(const struct conf *conf)
 	if (conf->seal.nwritable > 0 && (conf->seal.parts & SEAL_FILES) == 0)
 		fatalx("--writable is for --seal files, without which all stays writable: leave it "
 		    "out, or say --seal files");
-	if (conf->tcp_path == TCP_PATH_KERNEL && conf->capture_file != NULL)
+	if (conf->tcp_path == TCP_PATH_KERNEL &&
+	    (conf->capture_file != NULL || conf->pipes.capture != NULL))
 		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
 		    "kernel or --capture out");
 }
@@ -522,6 +524,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
 	proxyopts_finish(conf);
+	pipes_finish(conf);
 	if (report_wanted(conf))
 		report_exec(conf);
 	conflicts(conf);

@@ -305,7 +305,7 @@ proxyopts_finish(struct conf *conf)
 	for (size_t i = 0; i < p->hops.n; i++)
 		login_set(p, i);
 	if (!p->given) {
-		if (needs_proxy(p) != NULL)
+		if (needs_proxy(p) != NULL && !(p->dns_direct && conf->pipes.proxy != NULL))
 			fatalx("%s is given, and no --proxy (add -p http://HOST:PORT)", needs_proxy(p));
 		return;
 	}

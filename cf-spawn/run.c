@@ -209,21 +209,28 @@ print_control(void *arg, const char *control)
 static int
 check_only(const struct run *r)
 {
-	char text[ADDR_STRLEN];
+	char text[ADDR_STRLEN], shown[2048];
 
 	printf("command:");
 	for (char **arg = r->conf->command; *arg != NULL; arg++)
 		printf(" %s", *arg);
 	printf("\nuser: %u, group: %u\nhelpers: %s\n", (unsigned)r->id.uid, (unsigned)r->id.gid,
 	    paths_libexec);
-	for (size_t i = 0; i < r->texts.resolvers.n; i++)
+	for (size_t i = 0; i < r->texts.resolvers.n && r->conf->pipes.dns == NULL; i++)
 		printf("resolver: %s\n", addr_str(&r->texts.resolvers.at[i], text));
 	if (r->conf->proxy.given)
 		printf("proxy: %s\n", r->conf->proxy.name);
+	if (r->conf->pipes.proxy != NULL)
+		printf("proxy helper: %s\n", log_escape(shown, sizeof(shown), r->conf->pipes.proxy));
+	if (r->conf->pipes.dns != NULL)
+		printf("dns helper: %s\n", log_escape(shown, sizeof(shown), r->conf->pipes.dns));
 	if (r->conf->hosts_file != NULL)
 		printf("hosts file: %s\n", r->conf->hosts_file);
 	if (r->conf->capture_file != NULL)
 		printf("capture: %s\n", r->conf->capture_file);
+	if (r->conf->pipes.capture != NULL)
+		printf("capture helper: %s\n", log_escape(shown, sizeof(shown),
+		    r->conf->pipes.capture));
 	policy_controls(r->conf, print_control, NULL);
 	return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
 }
@@ -299,7 +306,7 @@ run(struct conf *conf)
 		flowlog_open(conf);
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
-	if (conf->ndns == 0 && !conf->check_only && !conf->dry_run)
+	if (pipes_ask_host(conf) && !conf->check_only && !conf->dry_run)
 		r.look_at = FOLLOW_AFTER_MS;
 	texts_read(&r.texts, conf);
 	policy_make(conf);

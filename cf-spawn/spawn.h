@@ -18,6 +18,7 @@
 #include "addr.h"
 #include "encdns.h"
 #include "hostports.h"
+#include "pipes.h"
 #include "proxyopts.h"
 #include "ruleopts.h"
 #include "seal.h"
@@ -72,6 +73,7 @@ struct conf {
 	bool		 synthetic;	/* --dns-mode */
 	bool		 dns_mode_said;
 	struct proxyopts proxy;
+	struct pipes	 pipes;
 	long		 flow_updates;	/* seconds; 0: none */
 	const char	*monitor;	/* a terminal, "-": this one; NULL: none */
 	int		 monitor_fd;	/* opened by monitor.c */
@@ -332,6 +334,7 @@ void	learn_open(struct conf *);
 
 enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
     HELPER_UPSTREAM, HELPER_WATCHER, HELPER_MONITOR, HELPER_SUMMARY,
+    HELPER_EGRESS, HELPER_NAMES, HELPER_RECORDER,	/* the user's own: pipes.h */
     HELPER_KINDS };
 
 struct helper {

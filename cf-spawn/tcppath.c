@@ -22,7 +22,8 @@ bool
 tcp_path_wanted(const struct conf *conf)
 {
 	return conf->tcp_path == TCP_PATH_KERNEL ||
-	    (conf->tcp_path == TCP_PATH_AUTO && conf->capture_file == NULL);
+	    (conf->tcp_path == TCP_PATH_AUTO && conf->capture_file == NULL &&
+	    conf->pipes.capture == NULL);
 }
 
 void

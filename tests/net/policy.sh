@@ -47,7 +47,8 @@ lets() {
 		esac
 	done
 	# shellcheck disable=SC2086
-	same "with $*" "$(cf "$@" -- /usr/bin/python3 "$T/reach.py" $addresses 2>err)" "${want# }"
+	same "with $*" "$(cf --flow-log flows "$@" -- /usr/bin/python3 "$T/reach.py" $addresses 2>err)" \
+	    "${want# }" || { cat err flows; return 1; }
 }
 none=""
 

@@ -1,0 +1,451 @@
+/*
+ * serve.c - cf-proxy on its own: from one process with the caller's rights to five without.
+ *
+ *   read files, bind, compile rules ─> give up root ─┬─ dialler (cf-proxy), in the host's network
+ *                                                    └─ leave it ─┬─ policy stage (cf-proxy)
+ *                                                                 ├─ cf-dns
+ *                                                                 ├─ cf-upstream, where there is a -p
+ *                                                                 └─ listener (listen.c): we
+ *
+ * They are wired as cf-spawn wires them for a command tree, and every one is what it is there.  The
+ * listener, which reads what clients send, can make no socket and connect none.
+ *
+ * It listens on loopback addresses only: it asks for no login, and who lets strangers use his network
+ * should not do so by accident.
+ *
+ * What must stay true: what needs rights or files happens before the first fork; all end together,
+ * as each lives on the channel to the next, or by the kernel's hand.
+ *
+ * Deliberately not done: following resolv.conf while it runs, names of the hosts file, going to the
+ * background (service managers want it in front).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "inside.h"
+#include "listen.h"
+#include "log.h"
+#include "rulesfd.h"
+
+#define RESOLV_CONF	"/etc/resolv.conf"
+#define NOBODY		"nobody"
+#define BACKLOG		256
+#define ARGS_MAX	96
+#define FDS_MAX		8
+
+/* A program that is to be executed. */
+struct start {
+	char		*argv[ARGS_MAX];
+	size_t		 argc;
+	size_t		 nfds;
+	int		 fds[FDS_MAX];	/* that it inherits, but for: */
+	int		 channel;	/* its standard input and output */
+	int		 program;
+};
+
+/* What they share. */
+struct setup {
+	const struct options *o;
+	int		 rules_fd, proxies_fd;
+	struct addr	 at[16];	/* of the first upstream proxy */
+	size_t		 n_at;
+	char		 upstream[HOP_STRLEN];
+};
+
+/* ---- doors ---- */
+
+static bool
+is_loopback(const struct addr *a)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	return a->family == 4 ? a->ip[0] == 127 : memcmp(a->ip, six, 16) == 0;
+}
+
+static int
+door_socket(const struct addr *a)
+{
+	static const int one = 1;
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(a, &ss);
+	char text[ADDR_STRLEN];
+	int fd = socket(a->family == 4 ? AF_INET : AF_INET6,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd != -1) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		/* Connections inherit it: small writes of a tunnel must not wait. */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	}
+	if (fd == -1 || bind(fd, (struct sockaddr *)&ss, len) != 0 || listen(fd, BACKLOG) != 0)
+		fatal("cannot listen on %s%s", addr_str(a, text), errno == EADDRINUSE ?
+		    ": another program does (see: ss -lntp)" : "");
+	return fd;
+}
+
+static void
+doors_bind(struct listener *l, const struct options *o)
+{
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < o->nlisten; i++) {
+		if (!is_loopback(&o->listen[i])) {
+			log_fatal_status(2);
+			fatalx("--listen %s: not a loopback address; there is no login, so others are "
+			    "not let in (write 127.0.0.1:3128)", addr_str(&o->listen[i], text));
+		}
+		l->doors[l->ndoors++] = (struct door){ .addr = o->listen[i],
+		    .fd = door_socket(&o->listen[i]) };
+	}
+}
+
+/* ---- what the others will need ---- */
+
+static int
+rules_make(const struct ruleopts *rules)
+{
+	char why[RULEOPTS_WHY];
+	size_t len;
+	void *buf;
+	int fd;
+
+	if (!ruleopts_any(rules))
+		return -1;
+	if ((buf = ruleopts_compile(rules, &len, why)) == NULL) {
+		log_fatal_status(2);
+		fatalx("%s", why);
+	}
+	if ((fd = rulesfd_make(buf, len)) == -1)
+		fatal("cannot keep the rules in memory");
+	free(buf);
+	return fd;
+}
+
+/* resolv.conf(5) has no ports; an address with a zone (fe80::1%eth0) is skipped. */
+static void
+resolvers_find(struct options *o)
+{
+	char line[512], word[ADDR_STRLEN];
+	FILE *f;
+
+	if (o->nresolvers > 0 || o->hops.n > 0)
+		return;
+	if ((f = fopen(RESOLV_CONF, "re")) == NULL)
+		fatal("cannot read %s (say whom to ask: --resolver ADDR)", RESOLV_CONF);
+	while (o->nresolvers < RESOLVERS_MAX && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "nameserver %63s", word) == 1 &&
+		    addr_parse(word, INSIDE_DNS_PORT, &o->resolvers[o->nresolvers]))
+			o->nresolvers++;
+	fclose(f);
+	if (o->nresolvers == 0)
+		fatalx("no resolver is in %s (say whom to ask: --resolver ADDR)", RESOLV_CONF);
+}
+
+/* Is there a route to the IPv6 internet?  Asked of the routing table; nothing is sent. */
+static bool
+host_has_ipv6(void)
+{
+	const struct addr somewhere = { .family = 6, .port = 9, .ip = { 0x20, 0x01, 0x04, 0x60 } };
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&somewhere, &ss);
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool ok = fd != -1 && connect(fd, (struct sockaddr *)&ss, len) == 0;
+
+	if (fd != -1)
+		close(fd);
+	return ok;
+}
+
+/* ---- rights ---- */
+
+static const struct passwd *
+user_find(const char *name)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL)
+		fatalx("there is no user %s to become (say whom: --user NAME)", name);
+	return pw;
+}
+
+static void
+user_become(const char *name)
+{
+	const struct passwd *pw;
+
+	if (geteuid() != 0 && name != NULL)
+		fatalx("--user is for root: you are uid %u (leave it out)", (unsigned)geteuid());
+	if (geteuid() != 0)
+		return;
+	pw = user_find(name != NULL ? name : NOBODY);
+	if (pw->pw_uid == 0)
+		return;			/* he asked for it */
+	if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
+		fatal("cannot become %s (say whom: --user NAME)", pw->pw_name);
+}
+
+static void
+powers_drop(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &header, none) != 0)
+		fatal("cannot give up capabilities");
+}
+
+/* Sockets that are there stay.  Where the host forbids it, the seals have to do. */
+static void
+network_leave(void)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0)
+		log_debug("no empty network namespace: %s", strerror(errno));
+	powers_drop();			/* there we would have all of them */
+}
+
+/* What our caller has us ignore we do: nohup(1), and jobs in the background of a script. */
+static int
+signals_take(void)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction was;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &was) != 0 || was.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+	    (fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
+		fatal("cannot take signals");
+	return fd;
+}
+
+/* ---- programs ---- */
+
+static void
+arg(struct start *s, const char *text)
+{
+	if (s->argc == ARGS_MAX - 1)
+		fatalx("too many arguments for %s", s->argv[0]);
+	if ((s->argv[s->argc++] = strdup(text)) == NULL)
+		fatal("cannot start");
+}
+
+static void
+program(struct start *s, const char *name, const struct options *o, int channel)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", paths_libexec, name);
+	s->channel = channel;
+	if ((s->program = open(path, O_PATH | O_CLOEXEC)) == -1)
+		fatal("cannot find the helper %s (install childflow again)", path);
+	arg(s, name);
+	for (int v = 0; v < o->verbose && v < 2; v++)
+		arg(s, "-v");
+}
+
+static void
+arg_number(struct start *s, const char *option, long n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%ld", n);
+	arg(s, option);
+	arg(s, text);
+}
+
+/* -1: it is not there. */
+static void
+arg_fd(struct start *s, const char *option, int fd)
+{
+	if (fd == -1)
+		return;
+	arg_number(s, option, fd);
+	s->fds[s->nfds++] = fd;
+}
+
+static void
+arg_addrs(struct start *s, const char *option, const struct addr *at, size_t n)
+{
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < n; i++) {
+		arg(s, option);
+		arg(s, addr_str(&at[i], text));
+	}
+}
+
+static void
+execute(const struct start *s)
+{
+	static char *no_environment[] = { NULL };
+	pid_t pid = fork();
+
+	if (pid == -1)
+		fatal("cannot start a process");
+	if (pid > 0)
+		return;
+	if (dup2(s->channel, STDIN_FILENO) == -1 || dup2(s->channel, STDOUT_FILENO) == -1)
+		fatal("cannot give its channel to %s", s->argv[0]);
+	for (size_t i = 0; i < s->nfds; i++)
+		fcntl(s->fds[i], F_SETFD, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	syscall(SYS_execveat, s->program, "", s->argv, no_environment, AT_EMPTY_PATH);
+	fatal("cannot execute %s/%s", paths_libexec, s->argv[0]);
+}
+
+static void
+start_free(struct start *s)
+{
+	while (s->argc > 0)
+		free(s->argv[--s->argc]);
+	close(s->program);
+}
+
+static void
+pair(int fd[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+		fatal("cannot make a socket pair");
+}
+
+static void
+dialler_args(struct start *s, const struct setup *u, int upstream_fd)
+{
+	arg_fd(s, "--rules-fd", u->rules_fd);
+	arg_addrs(s, "--resolver", u->o->resolvers, u->o->nresolvers);
+	arg(s, "--resolvers-only");
+	if (u->proxies_fd == -1)
+		return;
+	arg_fd(s, "--upstream-fd", upstream_fd);
+	arg_addrs(s, "--upstream-at", u->at, u->n_at);
+	arg(s, "--upstream-name");
+	arg(s, u->upstream);
+	arg_number(s, "--connect-timeout", u->o->connect_timeout);
+}
+
+static void
+policy_args(struct start *s, const struct setup *u)
+{
+	arg(s, "--policy");
+	arg(s, "--synthetic");
+	arg_fd(s, "--rules-fd", u->rules_fd);
+	arg_fd(s, "--log-fd", u->o->log_fd);
+	if (u->proxies_fd != -1)
+		arg(s, "--upstream");
+	for (size_t i = 0; i < u->o->n_no_proxy; i++) {
+		arg(s, "--no-proxy");
+		arg(s, u->o->no_proxy[i]);
+	}
+}
+
+static void
+dns_args(struct start *s, const struct setup *u, bool no_aaaa)
+{
+	arg(s, "--synthetic");
+	arg(s, "--pinned");
+	arg(s, "--deny-answer");
+	arg(s, "refused");
+	arg_fd(s, "--rules-fd", u->rules_fd);
+	arg_fd(s, "--log-fd", u->o->log_fd);
+	arg_addrs(s, "--resolver", u->o->resolvers, u->o->nresolvers);
+	if (u->proxies_fd != -1) {	/* the proxy finds names; ours are made up */
+		arg(s, "--proxied");
+		arg(s, "--unasked");
+		arg(s, "--closed");
+	} else if (no_aaaa) {
+		arg(s, "--no-aaaa");
+	}
+}
+
+/* Descriptors above the standard ones: those are dealt when a program starts. */
+static void
+standard_fds_open(void)
+{
+	int fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR)) == -1)
+			fatal("cannot open /dev/null");
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+}
+
+static void
+all_start(const struct setup *u, struct serve_fds *ours)
+{
+	static struct start s[4];
+	bool no_aaaa = !host_has_ipv6();
+	int policy[2], dns[2], dial[2], dns_dial[2], names[2], upstream[2] = { -1, -1 };
+	size_t n = 3;
+
+	pair(policy);
+	pair(dns);
+	pair(dial);
+	pair(dns_dial);
+	pair(names);
+	program(&s[0], "cf-proxy", u->o, dial[1]);
+	program(&s[1], "cf-proxy", u->o, policy[1]);
+	program(&s[2], "cf-dns", u->o, dns[1]);
+	if (u->proxies_fd != -1) {
+		pair(upstream);
+		program(&s[n], hops_tls(&u->o->hops) ? "cf-upstream-tls" : "cf-upstream", u->o,
+		    upstream[1]);
+		arg_fd(&s[n++], "--proxies-fd", u->proxies_fd);
+	}
+	arg_fd(&s[0], "--dns-fd", dns_dial[1]);
+	dialler_args(&s[0], u, upstream[0]);
+	arg_fd(&s[1], "--dial-fd", dial[0]);
+	arg_fd(&s[1], "--names-fd", names[1]);
+	policy_args(&s[1], u);
+	arg_fd(&s[2], "--dial-fd", dns_dial[0]);
+	arg_fd(&s[2], "--names-fd", names[0]);
+	dns_args(&s[2], u, no_aaaa);
+	execute(&s[0]);
+	network_leave();
+	for (size_t i = 1; i < n; i++)
+		execute(&s[i]);
+	for (size_t i = 0; i < n; i++)
+		start_free(&s[i]);
+	*ours = (struct serve_fds){ .policy = policy[0], .dns = dns[0] };
+}
+
+void
+serve_start(struct listener *l, struct options *o, struct serve_fds *ours)
+{
+	static struct setup u;
+
+	standard_fds_open();
+	doors_bind(l, o);
+	u = (struct setup){ .o = o, .rules_fd = rules_make(&o->rules) };
+	resolvers_find(o);
+	if (o->hops.n > 0)
+		hop_str(&o->hops.hop[0], u.upstream);
+	u.proxies_fd = upstream_make(o, u.at, &u.n_at);
+	user_become(o->become);
+	powers_drop();
+	all_start(&u, ours);
+	l->signal_fd = signals_take();
+}
