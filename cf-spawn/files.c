@@ -1,10 +1,10 @@
 /*
  * files.c - --seal files: the host's file system can be read, and not written.
  *
- * Writable stay the working directory (if it is not /), what --writable names, and what is no file: /proc
- * (a process's own settings) and the devices of /dev.  /tmp, /var/tmp and /dev/shm are new
- * and empty: programs must be able to write there, and what others keep there is not for
- * the tree; they are gone with it.
+ * Writable stay the working directory (if it is not /), what --writable names, and what is
+ * no file: /proc (a process's own settings) and the devices of /dev.  /tmp, /var/tmp and
+ * /dev/shm are new and empty: programs must be able to write there, and what others keep
+ * there is not for the tree; they are gone with it.
  *
  *	1  copies of the mounts that stay writable are taken, detached
  *	2  all is made read-only, in one call; nothing that is mounted outside arrives any more

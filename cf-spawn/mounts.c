@@ -4,7 +4,8 @@
  * resolv.conf names the inside resolver; hosts is the user's, where he gave one; and the
  * sockets of name services that would answer behind our back (nscd, systemd-resolved,
  * avahi) are covered by empty directories, so they stay covered when the service makes
- * its socket anew; so are those that sockets.c has found.  /etc/resolv.conf may be a symlink into /run: what it leads to is covered.
+ * its socket anew; so are those that sockets.c has found.  /etc/resolv.conf may be a
+ * symlink into /run: what it leads to is covered.
  *
  * The stand-ins are files of a tmpfs that is mounted over some directory for a moment,
  * bound to their places, and let go; no file is made on the host.  Mounts of the host
