@@ -24,7 +24,7 @@
 #include "ruleopts.h"
 #include "rulesfd.h"
 
-#define FDS_MAX	7	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX	8	/* descriptors that options name, and the -1 behind them */
 
 struct options {
 	struct ruleopts	 rules;		/* --listen; first, as ruleopts.h wants it */
@@ -195,7 +195,7 @@ static const struct cli_option options[] = {
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
 	{ 0,   "dns-cache", "N",          set_dns_cache, "keep up to N answers (0: none)" },
 	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
-	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N (may be given twice)" },
+	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N (may be given three times)" },
 	{ 0,   "color",    NULL,          set_color,    "with -v, in colours" },
 	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
 	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
@@ -230,6 +230,7 @@ static void
 fds_keep(const struct options *o, int keep[FDS_MAX])
 {
 	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->log_fd[0], o->log_fd[1],
+	    o->log_fd[2],
 	    o->names_fd, o->violations_fd };
 	size_t n = 0;
 
@@ -317,7 +318,7 @@ main(int argc, char *argv[])
 {
 	static struct dns dns = { .udp_max = UINT16_MAX };
 	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1,
-	    .log_fd = { -1, -1 }, .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
+	    .log_fd = { -1, -1, -1 }, .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
 	int rfd, wfd, keep[FDS_MAX], status;
 	const char *why = NULL;
 

@@ -86,6 +86,12 @@ set_term(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_no_color(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct options *)conf)->monitor.no_color, why);
+}
+
+static bool
 set_leave(void *conf, const char *arg, char *why)
 {
 	return cli_true(arg, &((struct options *)conf)->monitor.leave, why);
@@ -145,6 +151,7 @@ static const struct cli_option summary_options[] = {
 
 static const struct cli_option monitor_options[] = {
 	{ 0,   "leave",    NULL,   set_leave,        "end with the log, and do not wait for q" },
+	{ 0,   "no-color", NULL,   set_no_color,     "no colours (as with NO_COLOR)" },
 	{ 0,   "term",     "TYPE", set_term,         "of the terminal (TERM)" },
 	{ 0,   "tty-fd",   "N",    set_tty_fd,       "descriptor of the terminal (/dev/tty)" },
 	{ 'h', "help",     NULL,   set_monitor_help, "print this" },

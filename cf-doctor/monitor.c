@@ -84,7 +84,7 @@ feed(struct monitor *m, const char *bytes, size_t len)
 	}
 }
 
-/* All that is there, within bounds; true where there was some. */
+/* All that is there, within bounds; true where there was some, or the end. */
 static bool
 take(struct monitor *m)
 {
@@ -106,7 +106,7 @@ take(struct monitor *m)
 		m->view.ended = true;
 	if (n == -1 && errno != EINTR && errno != EAGAIN)
 		m->view.ended = true;
-	return any;
+	return any || m->view.ended;
 }
 
 /* Until there is something to read or a key, at most a turn. */
@@ -120,6 +120,15 @@ wait_turn(const struct monitor *m)
 	ppoll(p, 2, &turn, NULL);
 }
 
+static bool
+has_room(int tty_fd)
+{
+	struct pollfd p = { .fd = tty_fd, .events = POLLOUT };
+	const struct timespec now = { 0 };
+
+	return ppoll(&p, 1, &now, NULL) == 1 && (p.revents & POLLOUT) != 0;
+}
+
 static void
 loop(struct monitor *m, bool leave)
 {
@@ -130,11 +139,25 @@ loop(struct monitor *m, bool leave)
 			changed = !m->view.frozen;
 		if (screen_keys(&m->view))
 			changed = true;
-		if (changed)
+		/* A terminal that takes nothing (Ctrl-S) must not make those who write events wait. */
+		if (changed && has_room(m->tty_fd)) {
 			screen_draw(m->table, &m->view);
-		changed = false;
+			changed = false;
+		}
 		wait_turn(m);
 	}
+}
+
+/* Nobody looks any more, but the writers go on, and an end of ours would be an error of theirs. */
+static void
+drain(struct monitor *m)
+{
+	char buf[READ_LEN];
+	ssize_t n;
+
+	do {
+		n = read(m->log_fd, buf, sizeof(buf));
+	} while (n > 0 || (n == -1 && errno == EINTR));
 }
 
 /* ---- start ---- */
@@ -164,13 +187,14 @@ tty_open(const struct monitor_conf *conf)
 	return fd;
 }
 
+/* What is typed to end a run (leave) is for its command. */
 static void
-signals_take(void)
+signals_take(bool leave)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
-	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int sigs[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 
-	for (size_t i = 0; i < sizeof(sigs) / sizeof(*sigs); i++)
+	for (size_t i = 0; i < (leave ? 2 : sizeof(sigs) / sizeof(*sigs)); i++)
 		sigaction(sigs[i], &sa, NULL);
 }
 
@@ -189,11 +213,13 @@ monitor_run(const struct monitor_conf *conf)
 	json_object_seed(0);	/* would be read from a file at the first object */
 	sandbox_prepare(&m.log_fd, &unused, keep);
 	close(unused);
-	screen_open(m.tty_fd, conf->term);
-	signals_take();
+	screen_open(m.tty_fd, conf->term, conf->no_color || getenv("NO_COLOR") != NULL);
+	signals_take(conf->leave);
 	sandbox_seal(monitor_sandbox);
 	loop(&m, conf->leave);
 	screen_close();
+	if (conf->leave && !m.view.ended)
+		drain(&m);
 	flowtable_free(m.table);
 	return 0;
 }

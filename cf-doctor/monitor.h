@@ -15,6 +15,7 @@ struct monitor_conf {
 	const char	*term;		/* the terminal's type; NULL: as TERM says */
 	int		 tty_fd;	/* the terminal; -1: the one that controls the caller */
 	bool		 leave;		/* at the end of the log, and do not wait for q */
+	bool		 no_color;
 };
 
 /* The exit status. */
@@ -33,7 +34,7 @@ struct view {
 };
 
 /* Take the terminal; ends the process where its type is not known. */
-void	screen_open(int tty_fd, const char *term);
+void	screen_open(int tty_fd, const char *term, bool no_color);
 void	screen_close(void);
 void	screen_draw(const struct flowtable *, struct view *);
 /* Take the keys that were pressed; true where there were any. */

@@ -7,7 +7,7 @@
  *	 one line of keys, or what is being typed
  *
  * ncurses reads the terminal's description before the seal; after it there is only the
- * terminal.  Colours where it has them, and NO_COLOR is not set.
+ * terminal.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -39,7 +39,7 @@ static SCREEN	*the_screen;
 static FILE	*tty;
 
 void
-screen_open(int tty_fd, const char *term)
+screen_open(int tty_fd, const char *term, bool no_color)
 {
 	if ((tty = fdopen(tty_fd, "r+")) == NULL)
 		fatal("cannot use the terminal");
@@ -55,7 +55,7 @@ screen_open(int tty_fd, const char *term)
 	nodelay(stdscr, TRUE);
 	set_escdelay(50);
 	curs_set(0);
-	if (has_colors() && getenv("NO_COLOR") == NULL) {
+	if (has_colors() && !no_color) {
 		start_color();
 		use_default_colors();
 		init_pair(PAIR_DENIED, COLOR_RED, -1);

@@ -19,7 +19,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		14	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		15	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -183,7 +183,7 @@ set_no_proxy(void *arg_conf, const char *arg, char *why)
 static const struct cli_option options[] = {
 	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
 	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
-	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines (may be given twice)" },
+	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines (may be given three times)" },
 	{ 0,   "who-fd", "N", set_who_fd, "policy stage: a channel to who knows the tree's processes" },
 	{ 0,   "names-fd", "N", set_names_fd, "policy stage: a channel to cf-dns, about names" },
 	{ 0,   "hosts-fd", "N", set_hosts_fd, "policy stage: a hosts file, whose names count for ever" },
@@ -271,7 +271,7 @@ static void
 fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
 	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd[0],
-	    conf->log_fd[1], conf->who_fd, conf->rules_fd, conf->violations_fd, conf->names_fd,
+	    conf->log_fd[1], conf->log_fd[2], conf->who_fd, conf->rules_fd, conf->violations_fd, conf->names_fd,
 	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, conf->upstream_fd, -1 };
 	size_t n = 0;
 
@@ -284,7 +284,7 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 int
 main(int argc, char *argv[])
 {
-	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = { -1, -1 }, .who_fd = -1,
+	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = { -1, -1, -1 }, .who_fd = -1,
 	    .dns_fd = -1, .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1,
 	    .names_fd = -1, .hosts_fd = -1, .upstream_fd = -1, .connect_timeout = 10000 };
 	const struct stage *stage;

@@ -52,6 +52,7 @@ static const struct {
 	[HELPER_DIALLER]  = { "cf-proxy (dialler)",	"cf-proxy",	false },
 	[HELPER_WATCHER]  = { "cf-spawn (watcher)",	NULL,		false },
 	[HELPER_UPSTREAM] = { "cf-upstream",		"cf-upstream",	true },
+	[HELPER_MONITOR]  = { "cf-doctor (monitor)",	"cf-doctor",	false },
 	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
 };
 
@@ -72,7 +73,7 @@ static int	program_fd[HELPER_KINDS];
 bool
 helpers_watch(const struct conf *conf)
 {
-	return conf->flow_log != NULL || conf->learn_file != NULL || conf->verbose > 0;
+	return conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL || conf->verbose > 0;
 }
 
 static bool
@@ -83,6 +84,7 @@ kind_wanted(enum helper_kind kind, const struct conf *conf)
 	case HELPER_UPSTREAM:	return conf->proxy.given;
 	case HELPER_SUMMARY:	return conf->summary || conf->learn_file != NULL;
 	case HELPER_WATCHER:	return helpers_watch(conf);
+	case HELPER_MONITOR:	return conf->monitor != NULL;
 	default:		return true;
 	}
 }
@@ -306,6 +308,38 @@ wire_upstream(struct start *start, const struct conf *conf)
 		arg(dns, "--tcp");
 }
 
+/* It does not say more when asked to. */
+static bool
+is_doctor(int kind)
+{
+	return kind == HELPER_SUMMARY || kind == HELPER_MONITOR;
+}
+
+static void
+wire_monitor(struct start *monitor, struct start *dns, struct start *policy, const struct conf *conf)
+{
+	const char *term = getenv("TERM");
+	int log[2];
+
+	if (!monitor->wanted)
+		return;
+	if (pipe2(log, O_CLOEXEC) != 0)
+		fatal("cannot make a pipe");
+	arg_fd(policy, "--log-fd", log[1]);
+	arg_fd_copy(dns, "--log-fd", log[1]);
+	arg(monitor, "monitor");
+	arg(monitor, "--leave");
+	arg_fd(monitor, "--tty-fd", conf->monitor_fd);
+	if (term != NULL && *term != '\0') {
+		arg(monitor, "--term");
+		arg(monitor, term);
+	}
+	if (getenv("NO_COLOR") != NULL)
+		arg(monitor, "--no-color");
+	monitor->in = log[0];
+	monitor->out = STDERR_FILENO;
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -324,7 +358,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		s->wanted &= kinds[k].program != NULL;
 		if (s->wanted)
 			arg(s, kinds[k].program);
-		for (int v = 0; v < conf->verbose && v < 2 && k != HELPER_SUMMARY; v++)
+		for (int v = 0; v < conf->verbose && v < 2 && !is_doctor(k); v++)
 			arg(s, "-v");
 	}
 	pair(control);
@@ -381,6 +415,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 
 	wire_names(dns, policy, conf, texts);
 	wire_events(dns, policy, h, conf);
+	wire_monitor(&start[HELPER_MONITOR], dns, policy, conf);
 
 	dialler->in = dialler->out = dial[1];
 	arg_fd(dialler, "--dns-fd", dns_dial[1]);
@@ -456,7 +491,8 @@ become(const struct start *s)
 	static char *no_environment[] = { NULL };
 	sigset_t none;
 
-	setpgid(0, 0);			/* a Ctrl-C is for the command */
+	if (s->kind != HELPER_MONITOR)	/* in the background it could not use our own terminal */
+		setpgid(0, 0);		/* a Ctrl-C is for the command */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	sigemptyset(&none);

@@ -126,6 +126,7 @@ TEXT(capture_file)
 TEXT(report_file)
 TEXT(learn_file)
 TEXT(flow_log)
+TEXT(monitor)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -339,6 +340,8 @@ const struct cli_option options_table[] = {
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,
 	  "note so often in the flow log what open flows have carried" },
+	{ 0,   "monitor",	"TERMINAL",	set_monitor,
+	  "show the flows in a table there while the command runs (-: here)" },
 	{ 0,   "summary-format", "text|json",	set_summary_format,
 	  "the form of --summary (text)" },
 	{ 0,   "learn",		"FILE",		set_learn_file,

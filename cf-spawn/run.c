@@ -215,6 +215,7 @@ static void
 outputs_open(struct conf *conf)
 {
 	learn_open(conf);
+	monitor_open(conf);
 	conf->capture_fd = -1;
 	if (conf->capture_file == NULL)
 		return;

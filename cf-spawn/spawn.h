@@ -71,6 +71,8 @@ struct conf {
 	bool		 dns_mode_said;
 	struct proxyopts proxy;
 	long		 flow_updates;	/* seconds; 0: none */
+	const char	*monitor;	/* a terminal, "-": this one; NULL: none */
+	int		 monitor_fd;	/* opened by monitor.c */
 	bool		 check_only, dry_run;
 	bool		 dump_profile, dump_secrets;
 	int		 status_fd;	/* -1: none */
@@ -179,6 +181,10 @@ void	quotas_know(const void *generation, size_t len);
 int	quotas_fd_make(void);
 /* [{target, limit, max, used, flows}]. */
 json_t	*quotas_json(int fd);
+
+/* ---- monitor.c: the table of flows on a terminal ---- */
+
+void	monitor_open(struct conf *);
 
 /* ---- names.c: what cf-proxy knows of names ---- */
 
@@ -311,7 +317,8 @@ void	learn_open(struct conf *);
 /* ---- helpers.c: start, wire and watch ---- */
 
 enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
-    HELPER_UPSTREAM, HELPER_WATCHER, HELPER_SUMMARY, HELPER_KINDS };
+    HELPER_UPSTREAM, HELPER_WATCHER, HELPER_MONITOR, HELPER_SUMMARY,
+    HELPER_KINDS };
 
 struct helper {
 	const char	*name;		/* as messages say it */

@@ -24,7 +24,7 @@
 #include "jline.h"
 
 #define EVENT_LINE_MAX	JLINE_MAX
-#define EVENT_FDS	2	/* the flow log, and who counts for the summary */
+#define EVENT_FDS	3	/* the flow log, who counts for the summary, and who shows them */
 #define EVENT_LOST	3	/* exit status of a program that lost an event, and is well otherwise */
 
 /* fd: where lines go, -1 for nowhere.  With -v (log_verbose) each is also said on stderr. */

@@ -98,7 +98,7 @@ it_goes_where_the_name_is() {	# which is .20, where a server is too
 	serve gtlsserver -q -d "$T/h3" 203.0.113.20 443 "$T/server.key" "$T/server.pem"
 	until_true 10 bound 203.0.113.20 443 || failed "no server"
 	same there "$(said second.example.test -v "${both[@]}")" answered
-	like events "$(cat err)" 'UDP +ALLOWED +203.0.113.20:443 \(second.example.test\)'
+	like events "$(cat err)" 'UDP  ALLOWED  203.0.113.20:443 \(second.example.test\)'
 	same "without a rule" "$(said second.example.test --allow v4.example.test)" EHOSTUNREACH
 }
 allowed_is_not_looked_at() {

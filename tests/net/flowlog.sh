@@ -96,7 +96,7 @@ it totals_are_those_of_the_payload
 failure() { jq -r 'select(.event == "runtime_failure") | "\(.phase) \(.reason_code)"' "$LOG"; }
 
 a_run_that_fails_says_why() {
-	status 125 cf --flow-log "$LOG" --no-such-option -- true
+	status 125 cf --flow-log "$LOG" --proxy-insecure -- true
 	same validate "$(failure)" "cli_validate unknown_runtime_failure"
 	status 125 cf --flow-log "$LOG" --hosts-file /no/such/file -- true
 	same preflight "$(failure)" "preflight unknown_runtime_failure"

@@ -77,4 +77,46 @@ what_cannot_be_shown_is_said() {
 }
 it what_cannot_be_shown_is_said
 
+# The table is on this terminal, and the command's output is not.
+a_run_is_watched_while_it_goes_on() {
+	only_cf
+	local root=
+	[ "$PASS" = user ] || root=--run-as-root
+	cat >command <<-X
+		curl -s -o /dev/null -w '%{http_code}\n' http://203.0.113.10/hello
+		curl -s http://203.0.113.20:81/
+		until [ -e go ]; do sleep 0.05; done
+	X
+	as_caller timeout 60 "$NET_DIR/screen.py" -k '!touch go' -- sh -c \
+	    "exec $CF $root --monitor - --deny 203.0.113.20 -- sh command </dev/null >out 2>err" >screen
+	like totals "$(head -n 1 screen)" '^this run: 0 open, 1 denied, '
+	like row "$(cat screen)" 'ended +tcp +203.0.113.10:80 .*curl\[[0-9]+\]'
+	like denied "$(cat screen)" 'DENIED +tcp +203.0.113.20:81 .*curl\[[0-9]+\].*--deny 203.0.113.20'
+	like code "$(cat out)" 200
+}
+it a_run_is_watched_while_it_goes_on
+
+who_closes_the_table_does_not_end_the_run() {
+	only_cf
+	local root=
+	[ "$PASS" = user ] || root=--run-as-root
+	echo 'until [ -e go ]; do sleep 0.05; done; curl -s http://203.0.113.10/hello' >command
+	as_caller timeout 60 "$NET_DIR/screen.py" -k q -k '!touch go' -- sh -c \
+	    "exec $CF $root --monitor - -- sh command </dev/null >out 2>err"
+	like out "$(cat out)" hello
+	same err "$(cat err)" ''
+}
+it who_closes_the_table_does_not_end_the_run
+
+a_terminal_that_the_command_uses_is_refused() {
+	only_cf
+	status 125 cf --monitor /dev/null -- true 2>err
+	like none "$(cat err)" '/dev/null is no terminal'
+	status 125 cf --monitor /nowhere -- true 2>err
+	like nowhere "$(cat err)" 'cannot use the terminal --monitor /nowhere'
+	as_caller timeout 60 "$NET_DIR/screen.py" -- sh -c "$CF --monitor - -- true; echo \$? >status" || :
+	same status "$(cat status)" 125
+}
+it a_terminal_that_the_command_uses_is_refused
+
 done_testing

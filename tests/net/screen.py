@@ -19,6 +19,7 @@ import termios
 import time
 
 ROWS, COLS, QUIET = 24, 160, 0.6
+TIOCGPTN = 0x80045430
 
 
 class Screen:
@@ -116,19 +117,19 @@ def main():
         os.environ["TERM"] = "vt100"
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLS, 0, 0))
         os.execvp(args.command[0], args.command)
-    screen, last, end = Screen(), "", time.monotonic() + args.t
+    # Held open: else it would be gone while COMMAND has no descriptor of it.
+    number = struct.unpack("I", fcntl.ioctl(fd, TIOCGPTN, b"    "))[0]
+    os.open("/dev/pts/%d" % number, os.O_RDWR | os.O_NOCTTY)
+    screen, last, end, status = Screen(), "", time.monotonic() + args.t, None
     changed = time.monotonic()
     while time.monotonic() < end:
         if select.select([fd], [], [], 0.1)[0]:
-            try:
-                data = os.read(fd, 65536)
-            except OSError:
-                break
-            if not data:
-                break
+            data = os.read(fd, 65536)
             if b"\x1b[?1049l" not in data:
                 screen.feed(data)
             changed = time.monotonic()
+        elif status is not None:
+            break
         elif time.monotonic() - changed > QUIET and args.k:
             last = screen.text()
             keys = args.k.pop(0)
@@ -137,10 +138,14 @@ def main():
             else:
                 os.write(fd, keys.encode().decode("unicode_escape").encode())
             changed = time.monotonic()
-    else:
+        if status is None:
+            done, code = os.waitpid(pid, os.WNOHANG)
+            status = code if done else None
+    if status is None:
         os.kill(pid, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
     print(last)
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+    sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
 main()
