@@ -77,7 +77,7 @@ flowlog_read(struct tally *t, int fd, const char *path)
 }
 
 bool
-flowlog_print(int fd, const char *text)
+flowlog_write(int fd, const char *text)
 {
 	size_t len = strlen(text);
 	struct pollfd wait = { .fd = fd, .events = POLLOUT };
@@ -91,11 +91,20 @@ flowlog_print(int fd, const char *text)
 		} else if (n == -1 && errno == EAGAIN) {
 			ppoll(&wait, 1, NULL, NULL);
 		} else if (n == -1 && errno != EINTR) {
-			log_warn("cannot write the report");
 			return false;
 		}
 	}
 	return true;
+}
+
+bool
+flowlog_print(int fd, const char *text)
+{
+	bool done = flowlog_write(fd, text);
+
+	if (!done)
+		log_warn("cannot write the report");
+	return done;
 }
 
 /* Only ASCII: a terminal would act on what else may be in a string. */

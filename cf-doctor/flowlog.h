@@ -76,7 +76,8 @@ void	 flowlog_open(const char *path);
 void	 flowlog_seal(int *in_fd, int *out_fd, const struct sandbox_row *const *);
 /* False: it could not be read to its end, or is no log; that has been said. */
 bool	 flowlog_read(struct tally *, int fd, const char *path);
-bool	 flowlog_print(int fd, const char *text);
+bool	 flowlog_write(int fd, const char *text);	/* all of it, or errno */
+bool	 flowlog_print(int fd, const char *text);	/* the same, and it has been said */
 extern const struct sandbox_row *const	flowlog_sandbox[];
 
 #endif

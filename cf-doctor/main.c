@@ -34,18 +34,6 @@ struct options {
 static const struct cli	doctor_cli, summary_cli, monitor_cli;
 
 static bool
-set_format(void *conf, const char *arg, char *why)
-{
-	struct options *o = conf;
-
-	o->json = strcmp(arg, "json") == 0;
-	if (o->json || strcmp(arg, "text") == 0)
-		return true;
-	snprintf(why, CLI_WHY_LEN, "neither text nor json");
-	return false;
-}
-
-static bool
 set_facts_fd(void *conf, const char *arg, char *why)
 {
 	return cli_fd(arg, &((struct options *)conf)->summary.facts_fd, why);
@@ -69,6 +57,7 @@ set_no_summary(void *conf, const char *arg, char *why)
 	return cli_true(arg, &((struct options *)conf)->summary.no_summary, why);
 }
 
+CLI_SET(options, json, cli_text_or_json)
 CLI_SET(options, print, cli_true)
 
 static bool
@@ -130,7 +119,7 @@ set_version(void *conf, const char *arg, char *why)
 }
 
 static const struct cli_option doctor_options[] = {
-	{ 0,   "format",   "FORM", set_format,      "text (the default) or json" },
+	{ 0,   "format",   "FORM", set_json,        "text (the default) or json" },
 	{ 'h', "help",     NULL,   set_doctor_help, "print this" },
 	{ 'n', "check",    NULL,   set_print,       "list the checks and why each matters; run none" },
 	{ 'V', "version",  NULL,   set_version,     "print the version" },
@@ -139,7 +128,7 @@ static const struct cli_option doctor_options[] = {
 
 static const struct cli_option summary_options[] = {
 	{ 0,   "facts-fd", "N",    set_facts_fd,     "descriptor that the facts of the run come from" },
-	{ 0,   "format",   "FORM", set_format,       "text (the default) or json" },
+	{ 0,   "format",   "FORM", set_json,         "text (the default) or json" },
 	{ 0,   "learn-fd", "N",    set_learn_fd,     "write a profile of what was needed there" },
 	{ 0,   "learn-threshold", "N", set_threshold, "names below one that make a wildcard (0: none)" },
 	{ 0,   "no-summary", NULL, set_no_summary,   "print none; with --learn-fd" },

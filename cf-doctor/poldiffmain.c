@@ -25,24 +25,13 @@ struct options {
 
 static const struct cli	cli;
 
-static bool
-set_format(void *conf, const char *arg, char *why)
-{
-	struct options *o = conf;
-
-	o->json = strcmp(arg, "json") == 0;
-	if (o->json || strcmp(arg, "text") == 0)
-		return true;
-	snprintf(why, CLI_WHY_LEN, "neither text nor json");
-	return false;
-}
-
+CLI_SET(options, json, cli_text_or_json)
 CLI_SET(options, deny, cli_true)
 CLI_SET_TOLD(cli)
 
 static const struct cli_option options[] = {
 	{ 0,   "deny",	  NULL,	  set_deny,    "the files are of --deny-file, not of --allow-file" },
-	{ 0,   "format",  "FORM", set_format,  "text (the default) or json" },
+	{ 0,   "format",  "FORM", set_json,    "text (the default) or json" },
 	{ 'h', "help",	  NULL,	  set_help,    "print this" },
 	{ 'V', "version", NULL,	  set_version, "print the version" },
 	{ 0,   NULL,	  NULL,	  NULL,	       NULL }

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "flowlog.h"
 #include "learn.h"
 #include "log.h"
 
@@ -99,27 +100,6 @@ take_all(struct input *in)
 	tally_end(in->tally);
 }
 
-static bool
-print(int fd, const char *text)
-{
-	size_t len = strlen(text);
-	struct pollfd wait = { .fd = fd, .events = POLLOUT };
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, text, len);
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		} else if (errno == EAGAIN) {
-			ppoll(&wait, 1, NULL, NULL);
-		} else if (errno != EINTR) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* Only ASCII: a terminal would act on what else may be in a string. */
 static char *
 json_render(const json_t *model)
@@ -132,8 +112,8 @@ summary_print(const struct input *in, const json_t *facts, bool json)
 {
 	json_t *model = model_new(in->tally, facts);
 	char *text = model == NULL ? NULL : json ? json_render(model) : text_render(model);
-	bool printed = text != NULL && print(STDERR_FILENO, text) &&
-	    (!json || print(STDERR_FILENO, "\n"));
+	bool printed = text != NULL && flowlog_write(STDERR_FILENO, text) &&
+	    (!json || flowlog_write(STDERR_FILENO, "\n"));
 
 	if (text == NULL)
 		log_warnx("cannot make the summary: out of memory");
@@ -151,7 +131,7 @@ profile_write(const struct learn *learn, const json_t *facts, const struct summa
 	if (text == NULL)
 		log_warnx("cannot make the profile: out of memory");
 	else if ((ftruncate(conf->learn_fd, 0) != 0 && errno != EINVAL) ||
-	    !print(conf->learn_fd, text))	/* EINVAL: a pipe or a terminal */
+	    !flowlog_write(conf->learn_fd, text))	/* EINVAL: a pipe or a terminal */
 		log_warn("cannot write the profile that was learned");
 	else
 		status = 0;

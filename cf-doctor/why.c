@@ -45,17 +45,7 @@ static const struct cli cli;
 
 /* ---- options ---- */
 
-static bool
-set_format(void *conf, const char *arg, char *why)
-{
-	struct options *o = conf;
-
-	o->json = strcmp(arg, "json") == 0;
-	if (o->json || strcmp(arg, "text") == 0)
-		return true;
-	snprintf(why, CLI_WHY_LEN, "neither text nor json");
-	return false;
-}
+CLI_SET(options, json, cli_text_or_json)
 
 static bool
 set_at(void *conf, const char *arg, char *why)
@@ -98,7 +88,7 @@ set_help(void *conf, const char *arg, char *why)
 
 static const struct cli_option options[] = {
 	{ 0,   "at",	   "ADDR", set_at,	   "the name has this address" },
-	{ 0,   "format",   "FORM", set_format,	   "text (the default) or json" },
+	{ 0,   "format",   "FORM", set_json,	   "text (the default) or json" },
 	RULEOPTS_ROWS,
 	{ 0,   "block-encrypted-dns", NULL, set_block_encdns,
 	  "refuse encrypted DNS (with rules about names it always is)" },

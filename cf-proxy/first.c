@@ -364,24 +364,36 @@ explain(const struct broker *b, const struct msg_open *o, const struct record_na
 	judge_explain(b->judge, &as, names->name, names->n, why);
 }
 
-/* No name, where the rule that allows it is about one. */
+/* What would let it pass without a name. */
+static void
+hint_missing(const struct broker *b, const struct asked *fl, const struct record_names *names,
+    bool by_port, struct rules_words *why)
+{
+	char at[ADDR_STRLEN];
+
+	if (by_port && names->n > 0 && !fl->first->at_port)
+		SAY(why->hint, "--allow %s:%u would let it pass by address", names->name[0],
+		    fl->open.dst.port);
+	else if (asked_is_told(b, &fl->open))
+		SAY(why->hint, "no option allows it: the upstream proxy alone knows the address");
+	else
+		SAY(why->hint, "--allow %s would let all pass that goes there",
+		    addr_str(&fl->open.dst, at));
+}
+
+/* No name, where the rule that allows it is about one.  by_port: one that names the port would do. */
 static bool
-refuse_missing(struct broker *b, struct asked *fl, const char *code, const char *what)
+refuse_missing(struct broker *b, struct asked *fl, const char *code, const char *what, bool by_port)
 {
 	struct record_names names = asked_names(fl);
 	struct rules_words why;
-	char allowed[sizeof(why.text)], at[ADDR_STRLEN];
+	char allowed[sizeof(why.text)];
 
 	explain(b, &fl->open, &names, &why);
 	snprintf(allowed, sizeof(allowed), "%s", why.text);
 	why.reason_code = code;
 	SAY(why.text, "blocked: %s, and it is only %.900s", what, allowed);
-	if (names.n > 0 && !fl->first->at_port)
-		SAY(why.hint, "--allow %s:%u would let it pass by address", names.name[0],
-		    fl->open.dst.port);
-	else
-		SAY(why.hint, "--allow %s would let all pass that goes there",
-		    addr_str(&fl->open.dst, at));
+	hint_missing(b, fl, &names, by_port, &why);
 	return refuse(b, fl, &why);
 }
 
@@ -578,7 +590,8 @@ heard(struct broker *b, struct asked *fl, enum flight_state state, const struct 
 	else if (first->spoken || (first->at_port && said->kind == FLIGHT_OTHER && state != FLIGHT_MORE))
 		go(b, fl, data, len);
 	else if (!refuse_missing(b, fl, "first_flight_missing", state == FLIGHT_NAMELESS ?
-	    "its first flight names nobody" : "its first flight cannot be read"))
+	    "its first flight names nobody" : "its first flight cannot be read",
+	    said->kind == FLIGHT_OTHER && state != FLIGHT_MORE))
 		go(b, fl, data, len);
 }
 
@@ -696,7 +709,7 @@ server_spoke(struct broker *b, struct asked *fl)
 {
 	unpoll(b->firsts, fl->first);
 	if (!may_be_nameless(fl->first) && refuse_missing(b, fl, "first_flight_missing",
-	    "the server speaks first, so no name is to come"))
+	    "the server speaks first, so no name is to come", true))
 		return false;
 	ask(b, fl);
 	return true;
@@ -780,7 +793,7 @@ on_look(uv_timer_t *t)
 	while ((first = TAILQ_FIRST(&all->strict)) != NULL && first->since + FIRST_MS <= now)
 		if (!refuse_missing(all->broker, first->fl, "first_flight_late",
 		    first->len > 0 ? "its first flight did not come to its end in time" :
-		    "it has said nothing for half a minute"))
+		    "it has said nothing for half a minute", false))
 			ask(all->broker, first->fl);
 }
 
@@ -838,7 +851,7 @@ first_judge_again(struct broker *b, struct asked *fl)
 	need = need_of(b, &fl->open, &names, &first->at_port);
 	need_set(b->firsts, first, need == JUDGE_STRICT ? need : JUDGE_LENIENT);
 	if (first->spoken && !may_be_nameless(first))
-		(void)refuse_missing(b, fl, "first_flight_missing", "the server has spoken first");
+		(void)refuse_missing(b, fl, "first_flight_missing", "the server has spoken first", true);
 }
 
 bool

@@ -218,6 +218,16 @@ cli_true(const char *arg, bool *out, char *why)
 }
 
 bool
+cli_text_or_json(const char *arg, bool *json, char *why)
+{
+	*json = strcmp(arg, "json") == 0;
+	if (*json || strcmp(arg, "text") == 0)
+		return true;
+	snprintf(why, CLI_WHY_LEN, "neither text nor json");
+	return false;
+}
+
+bool
 cli_count(const char *arg, int *out, char *why)
 {
 	(void)arg, (void)why;

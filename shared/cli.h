@@ -105,6 +105,7 @@ bool	cli_number(const char *arg, long least, long most, long *out, char *why);
  * struct options with a field log_fd; a program may have more of their kind.
  */
 bool	cli_true(const char *arg, bool *out, char *why);
+bool	cli_text_or_json(const char *arg, bool *json, char *why);
 bool	cli_count(const char *arg, int *out, char *why);	/* how often it was given */
 bool	cli_fd(const char *arg, int *out, char *why);		/* none of the standard ones */
 

@@ -70,13 +70,17 @@ a_name_can_be_checked() {	# NAME PORT
 }
 # hello NAME: what a real client says first to that name, in the file of its name.
 hello() {
+	local client
 	[ ! -e "$T/$1" ] || return 0
 	serve /usr/bin/python3 "$T/flight.py" keep 203.0.113.20 4434 "$T/$1.new"
 	must until_true 10 bound 203.0.113.20 4434
 	cp /etc/hosts "$T/hosts"
 	echo "203.0.113.20 $1" >>/etc/hosts
 	timeout 5 gtlsclient -q "$1" 4434 "https://$1:4434/" >out 2>&1 &
+	client=$!
 	until_true 10 test -s "$T/$1.new" || failed "no hello: $(cat out)"
+	kill "$client"		# it would say it again, to who waits for the next one's
+	wait "$client" || :
 	cat "$T/hosts" >/etc/hosts
 	mv "$T/$1.new" "$T/$1"
 }

@@ -82,7 +82,7 @@ a_run_is_watched_while_it_goes_on() {
 	only_cf
 	local root=
 	[ "$PASS" = user ] || root=--run-as-root
-	cat >command <<-X
+	cat >./command <<-X
 		curl -s -o /dev/null -w '%{http_code}\n' http://203.0.113.10/hello
 		curl -s http://203.0.113.20:81/
 		until [ -e go ]; do sleep 0.05; done
@@ -100,7 +100,7 @@ who_closes_the_table_does_not_end_the_run() {
 	only_cf
 	local root=
 	[ "$PASS" = user ] || root=--run-as-root
-	echo 'until [ -e go ]; do sleep 0.05; done; curl -s http://203.0.113.10/hello' >command
+	echo 'until [ -e go ]; do sleep 0.05; done; curl -s http://203.0.113.10/hello' >./command
 	as_caller timeout 60 "$NET_DIR/screen.py" -k q -k '!touch go' -- sh -c \
 	    "exec $CF $root --monitor - -- sh command </dev/null >out 2>err"
 	like out "$(cat out)" hello
