@@ -8,7 +8,6 @@ if [ -n "$WITH" ]; then
 	done_testing
 fi
 DOCTOR=/srv/cf/bin/cf-doctor
-GOLDEN=$SOURCE/tests/golden
 
 doctor() { as_caller "$DOCTOR" "$@"; }
 flow() {	# NAME IP PORT: as a run that reached it would have logged it
