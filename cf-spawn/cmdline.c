@@ -55,6 +55,15 @@ login_unused(struct settings *s)
 			settings_clear(s, one->row, &one->origin);
 }
 
+/* Where it is to be said that a value is wrong. */
+static void
+flow_log_early(struct conf *conf, const struct settings *s)
+{
+	const struct setting *log = settings_find_name(s, "flow-log");
+
+	conf->flow_log = log->n > 0 ? log->value[log->n - 1].text : NULL;
+}
+
 /* What excludes each other. */
 static void
 conflicts(const struct conf *conf)
@@ -88,6 +97,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (conf->dump_profile)
 		dump(&settings, conf);
 	login_unused(&settings);
+	flow_log_early(conf, &settings);
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);

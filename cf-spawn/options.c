@@ -329,7 +329,7 @@ const struct cli_option options_table[] = {
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
 	{ 0,   "flow-log",	"FILE",		set_flow_log,
-	  "write what happens to FILE as JSON lines (-: stdout, fd:N)" },
+	  "write what happens to FILE as JSON lines (-: stdout, fd:N)", CLI_EARLY },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,

@@ -4,7 +4,8 @@
   flowlog.py lines FILE          every line is whole: a JSON object of version 1, keys sorted, no spaces
   flowlog.py schema SCHEMA FILE  and every line is what the schema says, which knows the event and each of
                                  its fields; prints the events that there are
-  flowlog.py fields SCHEMA       the names of all events and fields
+  flowlog.py events SCHEMA       the names of all events
+  flowlog.py fields SCHEMA       and of all their fields
 
 SPDX-License-Identifier: MIT
 """
@@ -44,10 +45,13 @@ def described(schema, event):
 
 
 def main():
-    if sys.argv[1] == "fields":
+    if sys.argv[1] in ("events", "fields"):
         with open(sys.argv[2]) as f:
             schema = json.load(f)
         events = [rule["if"]["properties"]["event"]["const"] for rule in schema["allOf"]]
+        if sys.argv[1] == "events":
+            print(*sorted(events), sep="\n")
+            return
         print(*sorted(set(events).union(*(described(schema, e) for e in events))), sep="\n")
         return
     count = collections.Counter()
