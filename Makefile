@@ -50,6 +50,9 @@ dir_of = $(or $(DIR.$(1)),$(1))
 ALSO.cf-upstream-tls := $(patsubst %.c,%.o,$(filter-out cf-proxy/upstream/notls.c, \
 	$(wildcard cf-proxy/upstream/*.c)))
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
+# Profiles mean the same to both.
+ALSO.cf-doctor   += $(patsubst %,cf-spawn/%.o,convert hosts identity options profile profile_key \
+	pipes proxyopts seal settings tomlread trust)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
 	libjansson-dev libmnl-dev libidn2-dev libncurses-dev libnghttp2-dev nettle-dev libssl-dev \
@@ -125,7 +128,7 @@ $(B)/bin/childflow: $(B)/bin/cf-spawn
 
 # Where these look for helpers is compiled in: a program in build/bin finds those beside it, an
 # installed one those in LIBEXECDIR.
-FINDERS := cf-spawn cf-dns cf-proxy cf-listen
+FINDERS := cf-spawn cf-dns cf-doctor cf-proxy cf-listen
 define FINDER
 $(B)/$(call dir_of,$(1))/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
 $(B)/installed/$(call dir_of,$(1))/paths.o: $(call dir_of,$(1))/paths.c Makefile FORCE

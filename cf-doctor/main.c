@@ -153,7 +153,7 @@ static const struct cli doctor_cli = {
 	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
 	"       cf-doctor report [options] FILE\n       cf-doctor monitor [options] [FLOW.jsonl]\n"
 	"       cf-doctor why [options of a policy] DEST\n"
-	"       cf-doctor policy-test [policy options] FILE\n"
+	"       cf-doctor policy-test [policy options] [PROFILE] FLOW.jsonl\n"
 	"       cf-doctor policy-diff [options] OLD NEW",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options

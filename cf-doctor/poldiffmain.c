@@ -1,21 +1,23 @@
 /*
- * poldiffmain.c - the command line of `cf-doctor policy-diff`: two files of rules.
+ * poldiffmain.c - the command line of `cf-doctor policy-diff`: two files of rules, or profiles.
  *
- * The policies are those that cf-spawn would have with --allow-file, or with --deny-file.
+ * The policies are those that cf-spawn would have with --profile, with --allow-file, or with
+ * --deny-file.
  *
  * Exit: 0 both allow the same, 1 they do not, 2 trouble, as diff(1) has it.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "poldiff.h"
+#include "polopts.h"
 #include "rulefile.h"
-#include "ruleopts.h"
 
 #define FILE_MAX	(8 << 20)
 
@@ -30,7 +32,7 @@ CLI_SET(options, deny, cli_true)
 CLI_SET_TOLD(cli)
 
 static const struct cli_option options[] = {
-	{ 0,   "deny",	  NULL,	  set_deny,    "the files are of --deny-file, not of --allow-file" },
+	{ 0,   "deny",	  NULL,	  set_deny,    "files of rules are of --deny-file, not of --allow-file" },
 	{ 0,   "format",  "FORM", set_json,    "text (the default) or json" },
 	{ 'h', "help",	  NULL,	  set_help,    "print this" },
 	{ 'V', "version", NULL,	  set_version, "print the version" },
@@ -39,27 +41,19 @@ static const struct cli_option options[] = {
 
 static const struct cli cli = {
 	"cf-doctor policy-diff", "[options] OLD NEW",
-	"Say what the rules of file NEW allow or refuse that those of OLD do not.", options
+	"Say what NEW allows or refuses that OLD does not: files of rules, or profiles (*.toml, NAME).",
+	options
 };
 
-/* The rules one by one, once the whole file has been found good. */
 static void
-texts_read(struct poldiff_side *side, const char *path, const char *bytes, size_t len)
+text_add(struct poldiff_side *side, enum rules_source source, const char *text, size_t len)
 {
 	struct ruletext_error err;
-	struct rulefile f;
-	const char *text, *why;
-	size_t n;
 
-	if ((side->rule = calloc(POLDIFF_RULES_MAX, sizeof(*side->rule))) == NULL)
-		fatalx("out of memory");
-	rulefile_init(&f, bytes, len);
-	while (rulefile_next(&f, &text, &n, &why) == RULEFILE_RULE) {
-		if (side->n == POLDIFF_RULES_MAX)
-			fatalx("%s has more than %d rules: too many to compare", path, POLDIFF_RULES_MAX);
-		if (ruletext_parse(RULETEXT_FULL, text, n, &side->rule[side->n], &err))
-			side->n++;
-	}
+	if (side->n == POLDIFF_RULES_MAX)
+		fatalx("a policy has more than %d rules: too many to compare", POLDIFF_RULES_MAX);
+	if (ruletext_parse(rules_sources[source].kind, text, len, &side->rule[side->n], &err))
+		side->n++;
 }
 
 /* Until the next one is read. */
@@ -83,7 +77,77 @@ bytes_read(const char *path, size_t *len)
 }
 
 static void
-side_read(struct poldiff_side *side, const char *path, enum rules_source source)
+bytes_add(struct poldiff_side *side, enum rules_source source, const char *bytes, size_t len)
+{
+	const char *text, *why;
+	struct rulefile f;
+	size_t n;
+
+	rulefile_init(&f, bytes, len);
+	while (rulefile_next(&f, &text, &n, &why) == RULEFILE_RULE)
+		text_add(side, source, text, n);
+}
+
+/* The rules one by one, once all of them have been found good. */
+static void
+texts_read(struct poldiff_side *side, const struct ruleopts *rules)
+{
+	const char *bytes;
+	size_t len;
+
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct ruleopts_given *g = &rules->given[i];
+
+		if (g->source == RULES_ALLOW_FILE || g->source == RULES_DENY_FILE) {
+			bytes = bytes_read(g->text, &len);
+			bytes_add(side, g->source, bytes, len);
+		} else
+			text_add(side, g->source, g->text, strlen(g->text));
+	}
+}
+
+/* By its ending, or because it is the name of one and no file here. */
+static bool
+is_profile(const char *word)
+{
+	const char *dot = strrchr(word, '.');
+
+	return (dot != NULL && strcmp(dot, ".toml") == 0) ||
+	    (strchr(word, '/') == NULL && access(word, F_OK) != 0);
+}
+
+/* A file that a profile names is read twice here: it may be no pipe. */
+static void
+file_check(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		fatal("cannot read %s", path);
+	if (!S_ISREG(st.st_mode))
+		fatalx("%s is not a file", path);
+}
+
+static void
+profile_side(struct poldiff_side *side, const char *word)
+{
+	static struct policy_made made;
+	struct polopts polopts = { 0 };
+
+	polopts_profile(&polopts, word);
+	polopts_make(&polopts, &made);
+	polopts_done(&polopts);
+	for (size_t i = 0; i < made.rules.n; i++)
+		if (made.rules.given[i].source == RULES_ALLOW_FILE ||
+		    made.rules.given[i].source == RULES_DENY_FILE)
+			file_check(made.rules.given[i].text);
+	policy_made_load(&made, &side->rules);	/* stays */
+	texts_read(side, &made.rules);
+	ruleopts_done(&made.rules);
+}
+
+static void
+file_side(struct poldiff_side *side, const char *path, enum rules_source source)
 {
 	static const uint8_t seed[SIPHASH_KEY_LEN];	/* nobody is judged by these but here */
 	struct rulebook *book = rulebook_new(source == RULES_ALLOW_FILE ? RULES_DEFAULT_DENY : 0);
@@ -100,8 +164,19 @@ side_read(struct poldiff_side *side, const char *path, enum rules_source source)
 	if ((flat = rulebook_compile(book, seed, &flat_len, &why)) == NULL ||
 	    (why = rules_load(flat, flat_len, &side->rules)) != NULL)
 		fatalx("cannot use the rules of %s: %s", path, why);
-	texts_read(side, path, bytes, len);
+	bytes_add(side, source, bytes, len);
 	rulebook_free(book);
+}
+
+static void
+side_read(struct poldiff_side *side, const char *word, enum rules_source source)
+{
+	if ((side->rule = calloc(POLDIFF_RULES_MAX, sizeof(*side->rule))) == NULL)
+		fatalx("out of memory");
+	if (is_profile(word))
+		profile_side(side, word);
+	else
+		file_side(side, word, source);
 }
 
 int
@@ -118,7 +193,7 @@ poldiff_main(int argc, char **argv)
 	log_fatal_status(2);
 	at = cli_parse(&cli, &o, argc, argv, 2);
 	if (at + 2 != argc)
-		fatalx("two files of rules are compared (try: cf-doctor policy-diff --help)");
+		fatalx("two files of rules, or profiles, are compared (try: cf-doctor policy-diff --help)");
 	source = o.deny ? RULES_DENY_FILE : RULES_ALLOW_FILE;
 	side_read(&old, argv[at], source);
 	side_read(&new, argv[at + 1], source);

@@ -29,6 +29,7 @@ struct refusal {
 
 struct poltest {
 	const struct rules *rules;
+	const struct hostports *host;
 	struct recorder	*recorder;
 	bool		 no_encdns;
 	struct keys	 keys;
@@ -47,14 +48,15 @@ dropped(void *poltest, const struct keys *k)
 }
 
 struct poltest *
-poltest_new(const struct rules *rules)
+poltest_new(const struct rules *rules, const struct policy_made *made)
 {
 	struct poltest *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
 	p->rules = rules;
-	p->no_encdns = encdns_blocked(ENCDNS_BY_RULES, rules);
+	p->host = &made->host;
+	p->no_encdns = encdns_blocked(made->encdns, rules);
 	if ((p->recorder = recorder_new()) == NULL || !keys_init(&p->keys, REFUSALS_MAX)) {
 		poltest_free(p);
 		return NULL;
@@ -82,6 +84,28 @@ poltest_refused(const struct poltest *p)
 
 /* ---- judging ---- */
 
+/* Encrypted DNS, which is refused beside the rules. */
+static bool
+encdns_refused(const char *what, struct rules_words *out)
+{
+	*out = (struct rules_words){ .reason_code = "encrypted_dns",
+	    .control = "--block-encrypted-dns" };
+	snprintf(out->text, sizeof(out->text), "blocked by `--block-encrypted-dns` (%s)", what);
+	snprintf(out->hint, sizeof(out->hint), "--allow-encrypted-dns would allow it");
+	return false;
+}
+
+/* The host's loopback, by --host-port, where no rule refuses it. */
+static bool
+is_open_port(const struct poltest *p, const struct rules_flow *flow)
+{
+	struct rules_verdict v;
+
+	return flow->proto != RULE_ICMP && hostports_is_inside(&flow->dst) &&
+	    hostports_have(p->host, flow->dst.port) &&
+	    (rules_judge_nowhere(p->rules, flow, &v) || v.why == RULES_WHY_DEFAULT);
+}
+
 static bool
 flow_allowed(const struct poltest *p, const struct recorded *r, struct rules_words *out)
 {
@@ -90,28 +114,31 @@ flow_allowed(const struct poltest *p, const struct recorded *r, struct rules_wor
 	struct rules_verdict v;
 	const char *what;
 
+	if (is_open_port(p, &flow))
+		return true;
 	if (!rules_judge(p->rules, &flow, &v)) {
 		rules_explain(p->rules, &v, &flow, NULL, out);
 		return false;
 	}
 	if (!p->no_encdns || r->proto == RULE_ICMP || (what = encdns_flow(&r->dst)) == NULL)
 		return true;
-	*out = (struct rules_words){ .reason_code = "encrypted_dns",
-	    .control = "--block-encrypted-dns" };
-	snprintf(out->text, sizeof(out->text), "blocked by `--block-encrypted-dns` (%s)", what);
-	snprintf(out->hint, sizeof(out->hint), "--allow-encrypted-dns would allow it");
-	return false;
+	return encdns_refused(what, out);
 }
 
 static bool
 name_allowed(const struct poltest *p, const struct recorded *r, struct rules_words *out)
 {
+	const struct encdns_name *known;
 	struct rules_verdict v;
 
-	if (rules_judge_name(p->rules, r->name[0], r->proxied, &v))
+	if (!rules_judge_name(p->rules, r->name[0], r->proxied, &v)) {
+		rules_explain(p->rules, &v, NULL, r->name[0], out);
+		return false;
+	}
+	if (!p->no_encdns || (known = encdns_name(r->name[0])) == NULL ||
+	    known->answer != ENCDNS_REFUSE)
 		return true;
-	rules_explain(p->rules, &v, NULL, r->name[0], out);
-	return false;
+	return encdns_refused(known->what, out);
 }
 
 /* "tcp 192.0.2.1:443 (www.example.com)", "dns www.example.com" */

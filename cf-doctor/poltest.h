@@ -8,13 +8,14 @@
 
 #include <jansson.h>
 
+#include "polopts.h"
 #include "recorded.h"
 #include "rules.h"
 
 struct poltest;
 
-/* The rules are borrowed; NULL: out of memory. */
-struct poltest	*poltest_new(const struct rules *);
+/* Both are borrowed; NULL: out of memory. */
+struct poltest	*poltest_new(const struct rules *, const struct policy_made *);
 void		 poltest_free(struct poltest *);
 /* For struct tally's watch; the watcher is the poltest. */
 void		 poltest_event(void *poltest, enum event_kind, struct evline *);

@@ -15,12 +15,11 @@
 
 #include "flowlog.h"
 #include "log.h"
+#include "polopts.h"
 #include "poltest.h"
-#include "ruleopts.h"
 
 struct options {
-	struct ruleopts	rules;		/* first: ruleopts.h */
-	bool		json, lenient;
+	bool	json, lenient;
 };
 
 static const struct cli	cli;
@@ -30,7 +29,7 @@ CLI_SET(options, lenient, cli_true)
 CLI_SET_TOLD(cli)
 
 static const struct cli_option options[] = {
-	RULEOPTS_ROWS,
+	POLOPTS_ROWS,
 	{ 0,   "format",  "FORM", set_json,    "text (the default) or json" },
 	{ 0,   "lenient", NULL,	  set_lenient, "pass over lines that are no event" },
 	{ 'h', "help",	  NULL,	  set_help,    "print this" },
@@ -39,25 +38,10 @@ static const struct cli_option options[] = {
 };
 
 static const struct cli cli = {
-	"cf-doctor policy-test", "[policy options] FILE",
-	"Say what of a recorded run these options would have refused (- is the standard input).",
+	"cf-doctor policy-test", "[policy options] [PROFILE] FLOW.jsonl",
+	"Say what of a recorded run this policy would have refused (- is the standard input).",
 	options
 };
-
-static void *
-rules_make(const struct ruleopts *given, struct rules *out)
-{
-	char why[RULEOPTS_WHY];
-	const char *bad;
-	size_t len;
-	void *flat = ruleopts_compile(given, &len, why);
-
-	if (flat == NULL)
-		fatalx("%s", why);
-	if ((bad = rules_load(flat, len, out)) != NULL)
-		fatalx("cannot use the rules: %s", bad);
-	return flat;
-}
 
 /* -1: it could not be told. */
 static int
@@ -75,36 +59,50 @@ tell(const struct poltest *p, const struct tally *t, const char *path, bool json
 	return !ok ? -1 : poltest_refused(p) > 0;
 }
 
+/* The path of the log; what stands before it is a profile. */
+static const char *
+operands(struct polopts *polopts, int argc, char **argv, int at)
+{
+	if (at == argc || at + 2 < argc)
+		fatalx("%s (try: cf-doctor policy-test --help)", at == argc ? "no flow log is named" :
+		    "one profile and one flow log at a time");
+	if (at + 2 == argc)
+		polopts_profile(polopts, argv[at]);
+	return argv[argc - 1];
+}
+
 int
 poltest_main(int argc, char **argv)
 {
 	static struct tally_size size;
+	static struct policy_made made;
+	struct polopts polopts = { 0 };
 	struct options o = { .json = false };
 	struct rules rules;
 	struct poltest *p;
 	struct tally *t;
+	const char *path;
 	void *flat;
-	int at, in_fd, out_fd, status = -1;
+	int in_fd, out_fd, status = -1;
 
 	log_fatal_status(2);
-	at = cli_parse(&cli, &o, argc, argv, 2);
-	if (at + 1 != argc)
-		fatalx("%s (try: cf-doctor policy-test --help)", at == argc ? "no flow log is named" :
-		    "one flow log at a time");
-	flat = rules_make(&o.rules, &rules);
-	ruleopts_done(&o.rules);
-	flowlog_open(argv[at]);
+	path = operands(&polopts, argc, argv, polopts_walk(&polopts, &cli, &o, argc, argv));
+	polopts_make(&polopts, &made);
+	polopts_done(&polopts);
+	flat = policy_made_load(&made, &rules);
+	ruleopts_done(&made.rules);
+	flowlog_open(path);
 	size = tally_small;
 	size.line = tally_large.line;
 	size.strict = !o.lenient;
-	p = poltest_new(&rules);
+	p = poltest_new(&rules, &made);
 	t = tally_new(&size);
 	if (p == NULL || t == NULL)
 		fatalx("out of memory");
 	tally_watch(t, poltest_event, p);
 	flowlog_seal(&in_fd, &out_fd, flowlog_sandbox);
-	if (flowlog_read(t, in_fd, argv[at]))
-		status = tell(p, t, argv[at], o.json, out_fd);
+	if (flowlog_read(t, in_fd, path))
+		status = tell(p, t, path, o.json, out_fd);
 	tally_free(t);
 	poltest_free(p);
 	free(flat);

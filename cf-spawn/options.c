@@ -1,5 +1,5 @@
 /*
- * options.c - the command line, as one table.
+ * options.c - the options, as one table; cmdline.c asks all sources for their values.
  *
  * A row is an option's letter, name, value and help line, and the function that takes it
  * into struct conf.  The names are childflow's where it has the option.  The same row is
@@ -9,21 +9,16 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-#include "flowlog.h"
 #include "inside.h"
 #include "log.h"
 #include "profile.h"
-#include "sources.h"
 #include "spawn.h"
-
-static const struct cli cli;
 
 static bool
 set_dns(void *conf, const char *arg, char *why)
@@ -282,7 +277,7 @@ static bool
 show_help(void *conf, const char *arg, char *why)
 {
 	(void)conf, (void)arg, (void)why;
-	cli_help(&cli);
+	cli_help(&options_cli);
 	exit(fflush(stdout) == 0 ? 0 : STATUS_FAILED);
 }
 
@@ -290,7 +285,7 @@ static bool
 show_version(void *conf, const char *arg, char *why)
 {
 	(void)conf, (void)arg, (void)why;
-	cli_version(&cli);
+	cli_version(&options_cli);
 	exit(fflush(stdout) == 0 ? 0 : STATUS_FAILED);
 }
 
@@ -337,7 +332,7 @@ const struct cli_option options_table[] = {
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
 	{ 0,   "flow-log",	"FILE",		set_flow_log,
-	  "write what happens to FILE as JSON lines (-: stdout, fd:N)" },
+	  "write what happens to FILE as JSON lines (-: stdout, fd:N)", CLI_EARLY },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
 	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,
@@ -384,7 +379,7 @@ const struct cli_option options_table[] = {
 	{ 0 }
 };
 
-static const struct cli cli = {
+const struct cli options_cli = {
 	.name = "cf-spawn",
 	.usage = "[options] [--] COMMAND [ARG ...]",
 	.about = "Run COMMAND and its children on a network of their own; nothing else changes.",
@@ -434,99 +429,12 @@ rule_check(const struct cli_option *row, const char *text, char *why)
 	return false;
 }
 
-/* ---- all of it ---- */
-
-static char **
-command_of(const struct settings *s)
+bool
+options_settings(struct settings *s)
 {
-	const struct setting *command = settings_find(s, &settings_command);
-	char **argv = calloc(command->n + 1, sizeof(*argv));
-
-	if (argv == NULL)
-		fatal("cannot take the command");
-	for (size_t i = 0; i < command->n; i++)
-		argv[i] = command->value[i].text;
-	return argv;
-}
-
-static _Noreturn void
-dump(const struct settings *s, const struct conf *conf)
-{
-	const char *why = settings_dump(s, conf->dump_secrets, stdout);
-
-	if (why != NULL)
-		fatalx("--dump-profile: %s", why);
-	if (fflush(stdout) != 0)
-		fatal("cannot print the profile");
-	exit(0);
-}
-
-/* Who keeps a login in the environment does not want it with each run. */
-static void
-login_unused(struct settings *s)
-{
-	static const char *const login[] = { "proxy-user", "proxy-password" };
-	struct setting *one;
-
-	if (settings_find_name(s, "proxy")->n > 0)
-		return;
-	for (size_t i = 0; i < sizeof(login) / sizeof(login[0]); i++)
-		if ((one = settings_find_name(s, login[i]))->origin.from == FROM_ENVIRONMENT)
-			settings_clear(s, one->row, &one->origin);
-}
-
-/* What excludes each other. */
-static void
-conflicts(const struct conf *conf)
-{
-	if (conf->command[0] == NULL && !conf->dry_run)
-		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
-	if (conf->user != NULL && conf->run_as_root)
-		fatalx("--user and --run-as-root exclude each other: leave one out");
-	learn_check(conf);
-	for (size_t i = 0; i < conf->seal.nkeep; i++)
-		if (conf->seal.keep_fd[i] == conf->status_fd)
-			fatalx("--keep-fd %d: that is --status-fd, which the command must not have: "
-			    "leave one out", conf->status_fd);
-	if (conf->map_root && conf->map_subids)
-		fatalx("--map-root and --map-subids exclude each other: leave one out");
-	if (conf->seal.nwritable > 0 && (conf->seal.parts & SEAL_FILES) == 0)
-		fatalx("--writable is for --seal files, without which all stays writable: leave it "
-		    "out, or say --seal files");
-	if (conf->tcp_path == TCP_PATH_KERNEL &&
-	    (conf->capture_file != NULL || conf->pipes.capture != NULL))
-		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
-		    "kernel or --capture out");
-}
-
-void
-options_parse(struct conf *conf, int argc, char **argv)
-{
-	const char *debug = getenv("CHILDFLOW_DEBUG");
-	static struct settings settings;	/* its texts are conf's */
-	char why[SETTINGS_WHY];
-
-	conf->status_fd = conf->log_fd = conf->learn_fd = -1;
-	conf->learn_threshold = 8;
-	flowlog_watch_failures(conf);
-	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
-	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
-		conf->verbose = 2;
-	if (!settings_init(&settings, options_table))
-		fatal("cannot read the options");
-	settings.normal = rule_normal;
-	settings.check = rule_check;
-	sources_read(&settings, &cli, conf, argc, argv, STATUS_FAILED);
-	if (conf->dump_profile)
-		dump(&settings, conf);
-	login_unused(&settings);
-	if (!settings_apply(&settings, conf, why))
-		fatalx("%s", why);
-	conf->command = command_of(&settings);
-	proxyopts_finish(conf);
-	pipes_finish(conf);
-	if (report_wanted(conf))
-		report_exec(conf);
-	conflicts(conf);
-	log_init("cf-spawn", conf->verbose);
+	if (!settings_init(s, options_table))
+		return false;
+	s->normal = rule_normal;
+	s->check = rule_check;
+	return true;
 }

@@ -169,7 +169,7 @@ collect(void *ctx, const struct cli_option *row, const char *arg, bool negated, 
 	if ((row->flags & CLI_SECRET) != 0 && arg != NULL)
 		arg = secret_take(row, (char *)arg);
 	c->at[c->n++] = (struct given){ row, arg, negated };
-	return true;
+	return (row->flags & CLI_EARLY) == 0 || negated || row->set(c->conf, arg, why);
 }
 
 static bool

@@ -86,8 +86,13 @@ struct conf {
 };
 
 /* options.c */
+struct cli;
+struct settings;
 extern const struct cli_option	options_table[];
-/* Ends the process with 125 on anything that is not understood. */
+extern const struct cli		options_cli;
+/* Empty ones, of that table; false: out of memory. */
+bool	options_settings(struct settings *);
+/* cmdline.c.  Ends the process with 125 on anything that is not understood. */
 void	options_parse(struct conf *, int argc, char **argv);
 
 /* paths.c: the only place where the helpers are looked for. */

@@ -113,6 +113,7 @@ serve(struct chan *c)
 			p.events |= POLLOUT;
 		if (poll(&p, 1, -1) == -1 && errno != EINTR)
 			fatal("cannot wait");
+		whose_round();		/* what is there by now is read at once, short of 256 KiB */
 		if ((p.revents & ~POLLOUT) != 0 && chan_read(c) <= 0)
 			break;
 		if (chan_flush(c) < 0)

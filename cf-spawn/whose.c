@@ -39,11 +39,14 @@ struct proc {
 	int		 fd;		/* under this number it had the last socket */
 	int		 recent[RECENT], n_recent;	/* and under these the ones before */
 	int		 up_fds;	/* of its parent, which is ids.parent[0]; -1: not open */
-	struct msg_whose ids;		/* as they were when it was seen first */
+	struct whose	 is;		/* ids as they were when it was seen first, ids.pid 0: not read */
+	unsigned long	 round;		/* in which the rest was read */
+	bool		 oldest;	/* its last socket had the number that was used longest ago */
 };
 
 static struct {
 	int		 proc_fd;	/* /proc */
+	unsigned long	 round;
 	pid_t		 root, apart[WHOSE_APART_MAX];
 	size_t		 n_apart;
 	struct proc	 cache[CACHED];	/* the last one first */
@@ -126,15 +129,21 @@ recent_add(struct proc *p)
 static bool
 has_near(struct proc *p, const char *link, size_t len)
 {
-	if (p->n_recent == 0)
+	int last = p->n_recent - 1;
+
+	if (last < 0)
 		return false;
 	/* One after the other, or many at a time: then the oldest ends first, most often. */
-	if (has_number(p, p->recent[0], link, len))
+	if (!p->oldest && has_number(p, p->recent[0], link, len))
 		return true;
-	for (int i = p->n_recent - 1; i > 0; i--)
-		if (has_number(p, p->recent[i], link, len))
+	for (int i = last; i > 0; i--)
+		if (has_number(p, p->recent[i], link, len)) {
+			p->oldest = i == last;
 			return true;
-	return has_number(p, p->recent[0] + 1, link, len);
+		}
+	p->oldest = false;
+	return has_number(p, p->recent[0], link, len) ||
+	    has_number(p, p->recent[0] + 1, link, len);
 }
 
 /* The next directory entry that is a number; -1: no more. */
@@ -342,9 +351,9 @@ parents_read(struct proc *p, pid_t parent)
 {
 	int dir;
 
-	p->ids = (struct msg_whose){ .pid = (uint32_t)p->pid };
+	p->is.ids = (struct msg_whose){ .pid = (uint32_t)p->pid };
 	for (size_t i = 0; i < MSG_PARENTS_MAX && parent > 1 && parent != w.root; i++) {
-		p->ids.parent[i] = (uint32_t)parent;
+		p->is.ids.parent[i] = (uint32_t)parent;
 		if ((dir = proc_dir(parent)) == -1)
 			return;
 		if (i == 0)
@@ -354,24 +363,35 @@ parents_read(struct proc *p, pid_t parent)
 	}
 }
 
-/* What it runs may be another program since; its parents are not read again, which costs most. */
+/* What it runs, which may be another program by now; false: it has ended. */
+static bool
+program_read(struct proc *p)
+{
+	ssize_t comm = pread(p->comm, p->is.comm, MSG_COMM_MAX, 0), exe;
+
+	if (comm <= 0)
+		return false;
+	p->is.comm[p->is.comm[comm - 1] == '\n' ? comm - 1 : comm] = '\0';
+	exe = readlinkat(p->dir, "exe", p->is.exe, MSG_EXE_MAX);
+	p->is.exe[exe > 0 ? exe : 0] = '\0';
+	p->round = w.round;
+	return true;
+}
+
+/* Its parents are not read again, which costs most. */
 static bool
 describe(struct proc *p, struct whose *out)
 {
-	ssize_t comm = pread(p->comm, out->comm, MSG_COMM_MAX, 0), exe;
 	pid_t parent;
 
-	if (comm <= 0)
-		return false;		/* it has ended */
-	out->comm[out->comm[comm - 1] == '\n' ? comm - 1 : comm] = '\0';
-	exe = readlinkat(p->dir, "exe", out->exe, MSG_EXE_MAX);
-	out->exe[exe > 0 ? exe : 0] = '\0';
-	if (p->ids.pid == 0) {
+	if (p->round != w.round && !program_read(p))
+		return false;
+	if (p->is.ids.pid == 0) {
 		if ((parent = parent_of(p->dir)) == 0)
 			return false;
 		parents_read(p, parent);
 	}
-	out->ids = p->ids;
+	*out = p->is;
 	return true;
 }
 
@@ -391,6 +411,7 @@ whose_init(pid_t root, const pid_t *apart, size_t n)
 	ssize_t len;
 
 	w.root = root;
+	w.round = 1;
 	for (size_t i = 0; i < n && w.n_apart < WHOSE_APART_MAX; i++)
 		if (apart[i] > 0)
 			w.apart[w.n_apart++] = apart[i];
@@ -408,6 +429,12 @@ whose_init(pid_t root, const pid_t *apart, size_t n)
 	if (faccessat(w.proc_fd, path, R_OK, 0) != 0)
 		return "the kernel keeps no lists of children (CONFIG_PROC_CHILDREN)";
 	return NULL;
+}
+
+void
+whose_round(void)
+{
+	w.round++;
 }
 
 bool

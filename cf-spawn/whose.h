@@ -24,6 +24,11 @@ struct whose {
  * NULL, or why it cannot be done here.
  */
 const char	*whose_init(pid_t root, const pid_t *apart, size_t n);
+/*
+ * Questions that have come from now on are answered by what is read from now on: what a process
+ * is called and runs is read once for all of them.
+ */
+void		 whose_round(void);
 /* False: nobody that could be found. */
 bool		 whose_find(unsigned long inode, struct whose *out);
 

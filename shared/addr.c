@@ -26,25 +26,58 @@ addr_equal(const struct addr *a, const struct addr *b)
 	    memcmp(a->ip, b->ip, addr_iplen(a)) == 0;
 }
 
+/* Events have a dozen of them a connection, which is too many for printf(3). */
+static char *
+number_put(char *p, unsigned v)
+{
+	char digits[10];
+	size_t n = 0;
+
+	do {
+		digits[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	while (n > 0)
+		*p++ = digits[--n];
+	return p;
+}
+
+/* Returns where it ends. */
+static char *
+ip_put(char *p, const struct addr *a)
+{
+	if (a->family == 4) {
+		for (int i = 0; i < 4; i++) {
+			p = number_put(p, a->ip[i]);
+			*p++ = '.';
+		}
+		*--p = '\0';
+		return p;
+	}
+	if (a->family == 0 || inet_ntop(AF_INET6, a->ip, p, INET6_ADDRSTRLEN) == NULL)
+		strcpy(p, "-");
+	return p + strlen(p);
+}
+
 const char *
 addr_ip_str(const struct addr *a, char *buf)
 {
-	if (a->family == 0 ||
-	    inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->ip, buf, ADDR_STRLEN) == NULL)
-		snprintf(buf, ADDR_STRLEN, "-");
+	ip_put(buf, a);
 	return buf;
 }
 
 const char *
 addr_str(const struct addr *a, char *buf)
 {
-	char ip[ADDR_STRLEN];
+	char *p = buf;
 
-	addr_ip_str(a, ip);
 	if (a->family == 6)
-		snprintf(buf, ADDR_STRLEN, "[%.46s]:%u", ip, a->port);
-	else
-		snprintf(buf, ADDR_STRLEN, "%.46s:%u", ip, a->port);
+		*p++ = '[';
+	p = ip_put(p, a);
+	if (a->family == 6)
+		*p++ = ']';
+	*p++ = ':';
+	*number_put(p, a->port) = '\0';
 	return buf;
 }
 

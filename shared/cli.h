@@ -29,7 +29,8 @@ enum {
 	CLI_SECRET = 4,		/* not dumped, not passed on to the tree, wiped from argv */
 	CLI_NO_KEY = 8,		/* not for profiles: it says which of them are read */
 	CLI_NOW = 16,		/* acts at once (--help): no key, no variable, no --no- form */
-	CLI_ADD = 32		/* a list to which a later source adds, where others replace it */
+	CLI_ADD = 32,		/* a list to which a later source adds, where others replace it */
+	CLI_EARLY = 64		/* known as soon as the command line has it: messages go there */
 };
 
 /* What a profile that is not trusted may do with an option; all else is refused to it. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define NO_LIMIT	SIZE_MAX
+#define SHAPES		8
 #define UNKNOWN		"\xef\xbf\xbd"		/* U+FFFD */
 
 void
@@ -69,6 +70,17 @@ put_control(struct jline *l, uint8_t c)
 	put(l, text, strlen(text));
 }
 
+/* Bytes from p on, at most n and at most `most`, that stand for themselves. */
+static size_t
+plain_len(const uint8_t *p, size_t n, size_t most)
+{
+	size_t i = 0;
+
+	while (i < n && i < most && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\')
+		i++;
+	return i;
+}
+
 /* As much of it as fits `room` bytes of the line. */
 static void
 put_string(struct jline *l, const char *text, size_t len, size_t room)
@@ -81,6 +93,11 @@ put_string(struct jline *l, const char *text, size_t len, size_t room)
 		if (l->len - from + 16 > room) {
 			put(l, "...", 3);
 			break;
+		}
+		if ((n = plain_len(p + i, len - i, room - (l->len - from + 15))) > 1) {
+			put(l, text + i, n);
+			i += n;
+			continue;
 		}
 		if (p[i] >= 0x80) {
 			n = utf8_len(p + i, len - i);
@@ -235,40 +252,81 @@ jline_room(const struct jline *l)
 
 /* ---- the line ---- */
 
-/* Callers give most fields in order, so this moves few. */
-static size_t
-sorted(const struct jline *l, const struct jline_field *out[JLINE_FIELDS])
+/*
+ * There are few kinds of events, and each has its fields in one order: that is found once.  Keys are
+ * literals, so two lines with the same ones have the same pointers.
+ */
+struct shape {
+	size_t		n;		/* 0: free */
+	const char	*key[JLINE_FIELDS];	/* as they were given */
+	uint8_t		order[JLINE_FIELDS], keylen[JLINE_FIELDS];	/* as they come out */
+};
+
+static void
+shape_make(struct shape *s, const struct jline *l)
 {
 	size_t at;
 
 	for (size_t i = 0; i < l->n; i++) {
-		for (at = i; at > 0 && strcmp(out[at - 1]->key, l->field[i].key) > 0; at--)
-			out[at] = out[at - 1];
-		out[at] = &l->field[i];
+		s->key[i] = l->field[i].key;
+		for (at = i; at > 0 && strcmp(s->key[s->order[at - 1]], s->key[i]) > 0; at--)
+			s->order[at] = s->order[at - 1];
+		s->order[at] = (uint8_t)i;
 	}
-	return l->n;
+	for (size_t i = 0; i < l->n; i++)
+		s->keylen[i] = (uint8_t)strlen(s->key[s->order[i]]);
+	s->n = l->n;
+}
+
+static bool
+shape_is(const struct shape *s, const struct jline *l)
+{
+	if (s->n != l->n)
+		return false;
+	for (size_t i = 0; i < l->n; i++)
+		if (s->key[i] != l->field[i].key)
+			return false;
+	return true;
+}
+
+static const struct shape *
+shape_of(const struct jline *l)
+{
+	static struct shape shapes[SHAPES];
+	static size_t next;
+	struct shape *s;
+
+	for (size_t i = 0; i < SHAPES; i++)
+		if (shape_is(&shapes[i], l))
+			return &shapes[i];
+	s = &shapes[next++ % SHAPES];
+	shape_make(s, l);
+	return s;
 }
 
 size_t
 jline_put(const struct jline *l, char *out)
 {
-	const struct jline_field *order[JLINE_FIELDS];
-	size_t n = sorted(l, order), len = 0, keylen;
+	const struct shape *s;
+	size_t len = 0;
 
-	if (l->over || n == 0)
+	if (l->over || l->n == 0)
 		return 0;
-	for (size_t i = 0; i < n; i++) {
-		keylen = strlen(order[i]->key);
-		if (len + keylen + order[i]->len + 6 > JLINE_MAX)
+	s = shape_of(l);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct jline_field *f = &l->field[s->order[i]];
+		size_t keylen = s->keylen[i];
+
+		if (len + keylen + f->len + 6 > JLINE_MAX)
 			return 0;
 		out[len++] = i == 0 ? '{' : ',';
 		out[len++] = '"';
-		memcpy(out + len, order[i]->key, keylen);
+		memcpy(out + len, f->key, keylen);
 		len += keylen;
 		out[len++] = '"';
 		out[len++] = ':';
-		memcpy(out + len, l->text + order[i]->at, order[i]->len);
-		len += order[i]->len;
+		memcpy(out + len, l->text + f->at, f->len);
+		len += f->len;
 	}
 	out[len++] = '}';
 	out[len++] = '\n';

@@ -2,7 +2,10 @@
 """Is this file a flow log?
 
   flowlog.py lines FILE          every line is whole: a JSON object of version 1, keys sorted, no spaces
-  flowlog.py schema SCHEMA FILE  and every line is what the schema says; prints the events that there are
+  flowlog.py schema SCHEMA FILE  and every line is what the schema says, which knows the event and each of
+                                 its fields; prints the events that there are
+  flowlog.py events SCHEMA       the names of all events
+  flowlog.py fields SCHEMA       and of all their fields
 
 SPDX-License-Identifier: MIT
 """
@@ -29,7 +32,28 @@ def lines(name):
         yield event
 
 
+def described(schema, event):
+    """The fields that the schema has for an event; none: it does not know it."""
+    def of(part):
+        if "$ref" in part:
+            yield from of(schema["definitions"][part["$ref"].rsplit("/", 1)[1]])
+        yield from part.get("properties", {})
+        for more in part.get("allOf", []):
+            yield from of(more)
+    known = [rule["if"]["properties"]["event"]["const"] for rule in schema["allOf"]]
+    return set(of(schema["definitions"][event])) | set(schema["properties"]) if event in known else set()
+
+
 def main():
+    if sys.argv[1] in ("events", "fields"):
+        with open(sys.argv[2]) as f:
+            schema = json.load(f)
+        events = [rule["if"]["properties"]["event"]["const"] for rule in schema["allOf"]]
+        if sys.argv[1] == "events":
+            print(*sorted(events), sep="\n")
+            return
+        print(*sorted(set(events).union(*(described(schema, e) for e in events))), sep="\n")
+        return
     count = collections.Counter()
     if sys.argv[1] == "schema":
         import jsonschema
@@ -40,6 +64,9 @@ def main():
     for event in lines(sys.argv[-1]):
         count[event["event"]] += 1
         if sys.argv[1] == "schema":
+            unknown = set(event) - described(schema, event["event"])
+            if unknown:
+                sys.exit("%s in %s is not described" % (sorted(unknown), json.dumps(event)))
             for error in check.iter_errors(event):
                 sys.exit("%s in %s" % (error.message, json.dumps(event)))
     print(*sorted(count))
