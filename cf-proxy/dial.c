@@ -188,7 +188,7 @@ flow_opened(struct flow *fl, const struct addr *local)
 	flow_arm(fl, 0);	/* the client will hold what epoll would go on watching */
 	fl->fd = -1;
 	opened_send(cl, fl->id, local, fd);
-	if (fl->mapping == NULL && fl->assoc == NULL)
+	if (fl->mapping == NULL && fl->assoc == NULL && fl->tunnel == 0)
 		flow_free(fl, false);
 }
 

@@ -205,9 +205,12 @@ opened(struct tunnel *t, uint16_t port)
 		return;
 	}
 	serve_settled(t);
-	msg_tunnelled_put(&w, &(struct msg_tunnelled){ .port = port });
+	msg_tunnelled_put(&w, &(struct msg_tunnelled){ .port = port,
+	    .flags = t->n_tls > 0 ? TUNNELLED_STANDS : 0 });
 	t->told = true;
 	chan_send(t->up->chan, MSG_TUNNELLED, t->id, body, sizeof(body), NULL, 0, fd);
+	if (t->step == STEP_PASS)
+		pass_start(t);
 }
 
 /* This proxy has done what it was asked. */

@@ -40,6 +40,37 @@ field() {	# EVENT FIELD: of each such line
 	jq -r --arg e "$1" --arg f "$2" 'select(.event == $e) | .[$f] | tostring' "$LOG"
 }
 
+# ---- the end of it ----
+
+cat >"$T/ends.py" <<'END'
+import errno
+import socket
+import sys
+
+s = socket.create_connection((sys.argv[1], 80), 10)
+s.sendall(b"hello\n")
+n = 0
+try:
+    while more := s.recv(65536):
+        n += len(more)
+        if n == 300000:
+            s.sendall(b"all")
+    print(n, "end")
+except OSError as e:
+    print(n, errno.errorcode[e.errno])
+END
+must until_true 20 listening 127.0.0.1 9109
+
+# All that came before it can be read; then it is a reset, and no end.
+a_reset_by_the_proxy_is_one() {	# OPTION ...
+	same read "$(cf -p https://proxy.example.test:9109 "${TRUST[@]}" "$@" -- \
+	    /usr/bin/python3 "$T/ends.py" reset.test)" "300000 ECONNRESET"
+}
+it a_reset_by_the_proxy_is_one
+it a_reset_by_the_proxy_is_one --tcp-path tun
+it a_reset_by_the_proxy_is_one --quota '*=1GB'
+it a_reset_by_the_proxy_is_one --allow-cidr 0.0.0.0/0 --allow .test:80
+
 # ---- first flights ----
 
 # With and without an address that we know ("-d": cf-dns asks by the proxy).
