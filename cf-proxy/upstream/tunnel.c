@@ -168,8 +168,11 @@ ask_socks(struct tunnel *t, enum step step)
 	} else if (step == STEP_SOCKS_AUTH) {
 		n = socks_auth(request, h->user, h->pass);
 	} else if (t->want.proto == IPPROTO_UDP) {
-		/* From where we send is not known yet (RFC 1928 4). */
-		addr = (struct addr){ .family = t->want.dst.family };
+		/*
+		 * From where we send is not known yet (RFC 1928 4).  Of IPv4 all know what that means;
+		 * where we send to has no part in it.
+		 */
+		addr = (struct addr){ .family = 4 };
 		n = socks_request(request, SOCKS_ASSOCIATE, &addr, NULL);
 	} else {
 		target(t, &addr, &name);
