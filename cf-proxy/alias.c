@@ -35,6 +35,7 @@ struct alias {
 	const char	*name;		/* of the table, which keeps it; or own */
 	char		*own;
 	bool		 resolved;
+	bool		 other;		/* the other family has been asked for as well */
 	bool		 told;		/* to the upstream proxy, which finds it */
 	size_t		 n, next;	/* addresses, and which is to be tried next */
 	size_t		 tried;		/* how many the dialler was asked for */
@@ -79,6 +80,22 @@ alias_next(struct broker *b, struct asked *fl, struct rules_words *why)
 	return false;
 }
 
+/*
+ * One that is dialled again has its address already, and a made-up one says nothing of where the name
+ * is: an address of the other family is as good.
+ */
+static bool
+ask_other(struct broker *b, const struct asked *fl)
+{
+	struct alias *a = fl->alias;
+
+	if (fl->first == NULL || a->other || a->n > 0)
+		return false;
+	a->other = true;
+	a->resolved = !namechan_resolve(b->namechan, fl->id, fl->open.dst.family == 4 ? 6 : 4, a->name);
+	return !a->resolved;
+}
+
 void
 alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 {
@@ -93,9 +110,9 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 		return;			/* it crossed with CLOSE, or with new rules */
 	a->resolved = true;
 	for (size_t i = 0; i < n && a->n < ALIAS_ADDRS; i++)
-		if (addrs[i].family == fl->open.dst.family)
+		if ((addrs[i].family == fl->open.dst.family) != a->other)
 			a->addrs[a->n++] = addrs[i];
-	if (alias_next(b, fl, &why))
+	if (ask_other(b, fl) || alias_next(b, fl, &why))
 		return;
 	names = asked_names(fl);
 	if (fl->first != NULL) {

@@ -227,9 +227,12 @@ void
 asked_rule(struct broker *b, struct asked *fl)
 {
 	struct record_names names = asked_names(fl);
+	struct msg_open as = fl->open;
 	struct rules_words words;
 
-	if (event_logged() && judge_allowed(b->judge, &fl->open, names.name, names.n, &words)) {
+	if (fl->alias != NULL && alias_is_told(fl->alias))
+		as.dst = (struct addr){ .port = as.dst.port };
+	if (event_logged() && judge_allowed(b->judge, &as, names.name, names.n, &words)) {
 		free(fl->rule);
 		fl->rule = strdup(words.text);
 	}

@@ -108,6 +108,8 @@ broker_dial(struct broker *b, struct asked *fl, struct rules_words *why)
 	out = fl->open;
 	if (hostports_is_inside(&out.dst))	/* it stands for the host's loopback */
 		out.dst = hostports_outside(&out.dst);
+	if (out.src.family != out.dst.family)		/* by a name, from a made-up address (alias.c) */
+		out.src = (struct addr){ .family = out.dst.family, .port = out.src.port };
 	msg_open_put(&w, &out);
 	name = asked_name_for_proxy(b, fl);
 	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), name,

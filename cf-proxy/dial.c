@@ -188,7 +188,7 @@ flow_opened(struct flow *fl, const struct addr *local)
 	flow_arm(fl, 0);	/* the client will hold what epoll would go on watching */
 	fl->fd = -1;
 	opened_send(cl, fl->id, local, fd);
-	if (fl->mapping == NULL && fl->assoc == NULL)
+	if (fl->mapping == NULL && fl->assoc == NULL && fl->tunnel == 0)
 		flow_free(fl, false);
 }
 
@@ -227,7 +227,7 @@ may_open(const struct client *cl, const struct msg_open *o, const char *name, si
 	char buf[ADDR_STRLEN];
 
 	if (!cl->resolving && len > 0)
-		return judge_named(judge, o, name, why);
+		return judge_named(judge, o, name, why) || judge_permits(judge, why);
 	if (!cl->resolving || judge_offline(judge))
 		return judge_dial(judge, o, why);
 	if (has_port && control_is_resolver(cl->dialler->control, &o->dst))

@@ -52,6 +52,7 @@ struct flow {
 	struct relay	*relay;		/* payload in DATA frames, or NULL */
 	struct assoc	*assoc;		/* UDP by the upstream proxy, or NULL */
 	struct wish	*wish;		/* it goes by the upstream proxy, and is not there yet */
+	uint64_t	 tunnel;	/* at cf-upstream, which may say that it broke off; or 0 */
 };
 
 /* ---- dial.c ---- */
@@ -149,6 +150,8 @@ void		relay_close(struct flow *, enum close_reason);
 /* Its socket is ready. */
 void		relay_ready(struct flow *, uint32_t events);
 void		relay_free(struct relay *);
+/* The destination is lost: say so (to one that still listens), and end the flow. */
+void		relay_broken(struct flow *, int err);
 
 extern const struct sandbox_row	relay_rows[];
 

@@ -229,7 +229,8 @@ bool
 judge_allowed(const struct judge *j, const struct msg_open *o, const char *const *names, size_t n,
     struct rules_words *out)
 {
-	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n };
+	struct rules_flow flow = { .dst = o->dst, .proto = proto_of(o), .names = names, .n_names = n,
+	    .proxied = is_proxied(j, o) };
 	struct rules_verdict v;
 
 	if (!j->has_rules || !rules_judge(&j->rules, &flow, &v))

@@ -196,7 +196,7 @@ payload_frame(struct chan *c, const struct frame *f, int fd)
 	if (!up && (fl == NULL || fl->cut)) {
 		settle_frame(b, f);
 	} else if (fl != NULL && fl->opened && !fl->cut && fl->over == NULL) {
-		if (!fl->relayed)
+		if (!fl->relayed && (up || f->type != MSG_RESET))
 			chan_fail(c, "a frame for a flow that has a descriptor");
 		else if (fl->first != NULL && !first_passes(b, fl, f, up))
 			return;

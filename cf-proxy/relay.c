@@ -78,9 +78,8 @@ send_u32(struct flow *fl, enum msg_type type, uint32_t v)
 	chan_send(fl->client->chan, type, fl->id, body, sizeof(body), NULL, 0, -1);
 }
 
-/* The destination is lost: say so (to one that still listens), and end the flow. */
-static void
-broken(struct flow *fl, int err)
+void
+relay_broken(struct flow *fl, int err)
 {
 	if (!fl->leaving)
 		send_u32(fl, MSG_RESET, (uint32_t)err);
@@ -96,7 +95,7 @@ rearm(struct flow *fl)
 
 	if (flow_arm(fl, (in ? EPOLLIN : 0u) | (r->len > 0 ? EPOLLOUT : 0u)))
 		return true;
-	broken(fl, ENOMEM);
+	relay_broken(fl, ENOMEM);
 	return false;
 }
 
@@ -190,7 +189,7 @@ shut_if_due(struct flow *fl)
 	if (r->up_eof && !r->up_shut && r->len == 0) {
 		r->up_shut = true;
 		if (shutdown(fl->fd, SHUT_WR) != 0 && errno != ENOTCONN) {
-			broken(fl, errno);
+			relay_broken(fl, errno);
 			return false;
 		}
 	}
@@ -207,7 +206,7 @@ datagram_up(struct flow *fl, const struct frame *f)
 	r->up_credit -= f->len;
 	if (push(fl, f->body, f->len) == -1 && errno != EMSGSIZE && errno != ENOBUFS &&
 	    errno != ENOMEM && errno != EINVAL && errno != EPERM) {
-		broken(fl, errno);
+		relay_broken(fl, errno);
 		return;
 	}
 	taken(fl, f->len);
@@ -229,11 +228,11 @@ relay_data(struct flow *fl, const struct frame *f)
 	}
 	r->up_credit -= f->len;
 	if (r->len == 0 && f->len > 0 && (n = push(fl, f->body, f->len)) == -1) {
-		broken(fl, errno);
+		relay_broken(fl, errno);
 		return;
 	}
 	if ((size_t)n < f->len && !hold(r, f->body + n, f->len - (size_t)n)) {
-		broken(fl, ENOBUFS);
+		relay_broken(fl, ENOBUFS);
 		return;
 	}
 	taken(fl, (size_t)n);
@@ -261,7 +260,7 @@ held_push(struct flow *fl)
 	ssize_t n = push(fl, r->held + r->off, r->len);
 
 	if (n == -1) {
-		broken(fl, errno);
+		relay_broken(fl, errno);
 		return false;
 	}
 	r->off += (size_t)n;
@@ -329,7 +328,7 @@ stream_down(struct flow *fl)
 
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			broken(fl, errno);
+			relay_broken(fl, errno);
 		return;
 	}
 	if (n == 0) {
@@ -353,7 +352,7 @@ datagrams_down(struct flow *fl)
 		n = recv(fl->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 		if (n == -1) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-				broken(fl, errno);
+				relay_broken(fl, errno);
 			return;
 		}
 		if ((size_t)n <= fl->relay->down_credit)
@@ -371,7 +370,7 @@ relay_ready(struct flow *fl, uint32_t events)
 
 	/* Only waiting to write: reading will not find the error, and it stays. */
 	if (!in && (events & EPOLLERR) && (err = direct_result(fl->fd)) != 0) {
-		broken(fl, err);
+		relay_broken(fl, err);
 		return;
 	}
 	if (out && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) && !held_push(fl))

@@ -54,6 +54,7 @@ struct via {
 	uv_timer_t	 tick;
 	struct wishes	 connecting;
 	struct idmap	 by_number;	/* wishes */
+	struct idmap	 standing;	/* flows whose socket stands for a session at cf-upstream */
 	uint64_t	 last;
 	void		(*ready)(void *);
 	void		*ready_arg;
@@ -275,6 +276,9 @@ via_forget(struct flow *fl)
 	struct wish *w = fl->wish;
 	struct via *v = client_via(fl->client);
 
+	if (fl->tunnel != 0)
+		idmap_take(&v->standing, fl->tunnel);
+	fl->tunnel = 0;
 	if (w == NULL)
 		return;
 	waiting_set(w, false);
@@ -338,7 +342,19 @@ on_tunnelled(struct chan *c, const struct frame *f, int fd)
 		return;
 	fl->fd = fd;
 	via_forget(fl);
+	if ((m.flags & TUNNELLED_STANDS) != 0 && idmap_put(&v->standing, f->flow, fl))
+		fl->tunnel = f->flow;
 	flow_opened(fl, &local);
+}
+
+/* It broke off behind cf-upstream, and all that came before has been read. */
+static void
+lost(struct via *v, uint64_t number, int err)
+{
+	struct flow *fl = idmap_get(&v->standing, number);
+
+	if (fl != NULL)			/* else it has been given up */
+		relay_broken(fl, err);
 }
 
 static void
@@ -355,8 +371,10 @@ on_untunnelled(struct chan *c, const struct frame *f, int fd)
 		chan_fail(c, "bad UNTUNNELLED");
 		return;
 	}
-	if ((fl = answered(v, f->flow)) == NULL)
+	if ((fl = answered(v, f->flow)) == NULL) {
+		lost(v, f->flow, (int)m.no.err);
 		return;
+	}
 	memcpy(text, r.p, rd_left(&r));
 	if ((m.flags & UNTUNNELLED_AGAIN) != 0 && ++fl->wish->tries < TRIES_MAX) {
 		fl->wish->at = 0;
@@ -406,7 +424,7 @@ via_new(uv_loop_t *loop, const struct proxy_conf *conf, void (*ready)(void *), v
 	uv_timer_init(loop, &v.tick);
 	v.tick.data = &v;
 	v.chan = chan_new(conf->upstream_fd, conf->upstream_fd, R_DIAL, R_UPSTREAM, &v);
-	if (v.chan == NULL || !idmap_init(&v.by_number) ||
+	if (v.chan == NULL || !idmap_init(&v.by_number) || !idmap_init(&v.standing) ||
 	    chan_uv_start(loop, v.chan, on_end) == NULL)
 		fatal("cannot use the channel to %s", role_name(R_UPSTREAM));
 	if (conf->upstream_udp)

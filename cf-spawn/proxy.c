@@ -120,9 +120,12 @@ list_make(struct proxyopts *p)
 {
 	size_t len = HOPS_MAX * 1024 + p->hops.ca_len;
 	uint8_t *bytes = malloc(len);
-	struct wr w = wr_over(bytes, bytes != NULL ? len : 0);
+	struct wr w;
 	size_t n;
 
+	if (bytes == NULL)
+		fatal("cannot hand the list of proxies to cf-upstream");
+	w = wr_over(bytes, len);
 	hops_put(&w, &p->hops);
 	n = (size_t)(w.p - bytes);
 	p->fd = memfd_create("childflow-proxies", MFD_CLOEXEC);

@@ -429,16 +429,16 @@ msg_tunnel_get(struct rd *r, struct msg_tunnel *m)
 void
 msg_tunnelled_put(struct wr *w, const struct msg_tunnelled *m)
 {
-	wr_le32(w, m->port);
+	wr_le16(w, m->port);
+	wr_le16(w, m->flags);
 }
 
 bool
 msg_tunnelled_get(struct rd *r, struct msg_tunnelled *m)
 {
-	uint32_t port = rd_le32(r);
-
-	m->port = (uint16_t)port;
-	return !r->bad && port <= UINT16_MAX;
+	m->port = rd_le16(r);
+	m->flags = rd_le16(r);
+	return !r->bad && (m->flags & ~TUNNELLED_STANDS) == 0;
 }
 
 void

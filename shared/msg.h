@@ -325,8 +325,10 @@ struct msg_tunnel {
 };
 
 /* It is one: the descriptor is the socket itself, or stands for it. */
+#define TUNNELLED_STANDS 1u	/* it stands for it: UNTUNNELLED may come yet, where that breaks off */
 struct msg_tunnelled {
 	uint16_t	port;		/* UDP: where the proxy takes datagrams */
+	uint16_t	flags;
 };
 
 /* It is none, and why; the text names the proxy and the step. */

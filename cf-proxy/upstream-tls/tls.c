@@ -6,7 +6,8 @@
  * somebody that the system trusts, or by --proxy-ca and nobody else.  With --proxy-insecure it may
  * be signed by anybody, and be of any age: the name still counts.
  *
- * What is trusted is read before the seal; OpenSSL opens nothing after it.
+ * What is trusted is read before the seal; OpenSSL opens nothing after it.  Of the system's list, where
+ * there is no other: roots.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,6 +23,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "roots.h"
 
 struct tls {
 	SSL		*ssl;
@@ -35,26 +37,6 @@ const struct sandbox_row tls_rows[] = {
 };
 
 static SSL_CTX	*context;
-
-/* Where distributions have what the system trusts, in one file. */
-static const char *const bundles[] = {
-	"/etc/ssl/certs/ca-certificates.crt",		/* Debian, Arch, Alpine */
-	"/etc/pki/tls/certs/ca-bundle.crt",		/* Fedora */
-	"/etc/ssl/ca-bundle.pem",			/* openSUSE */
-	"/etc/ssl/cert.pem",
-};
-
-static void
-system_load(void)
-{
-	if (SSL_CTX_load_verify_file(context, X509_get_default_cert_file()) == 1)
-		return;
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
-		if (SSL_CTX_load_verify_file(context, bundles[i]) == 1)
-			return;
-	fatalx("there is no list of certificates that this system trusts (install ca-certificates, "
-	    "or give the proxy's own with --proxy-ca)");
-}
 
 static void
 ca_load(const struct hops *l)
@@ -106,7 +88,7 @@ tls_open(const struct hops *l)
 	if (l->ca != NULL)
 		ca_load(l);
 	else if (!l->insecure)
-		system_load();
+		roots_open(SSL_CTX_get_cert_store(context));
 }
 
 static bool

@@ -54,7 +54,7 @@ quoted(const char *p, struct param *out)
 	size_t n = 0;
 
 	for (p++; *p != '\0' && *p != '"'; p++) {
-		bool pair = *p == '\\' && p[1] != '\0';
+		int pair = *p == '\\' && p[1] != '\0' ? 1 : 0;
 
 		for (int i = 0; i <= pair; i++) {
 			if ((unsigned char)p[i] < ' ' || p[i] == 0x7f || n + 1 >= sizeof(out->value))

@@ -9,12 +9,15 @@
  * one direction goes on as one; when whoever has the flow is gone, what it sent still
  * goes out.
  *
- * That a proxy broke off, and did not end, cannot be told on a unix socket: it is an end too.
+ * That a proxy broke off, and did not end, cannot be told on a unix socket.  So when all that came
+ * before has been read by whoever has the flow, the dialler hears of it (UNTUNNELLED), who has it reset.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +27,7 @@ const struct sandbox_row pass_rows[] = {
 	ALLOW_ARG2(socketpair, 0, AF_UNIX, 1, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 	    "a socket that stands for a TLS session"),
 	ALLOW(shutdown, "the end of one direction"),
+	ALLOW_ARG(ioctl, 1, SIOCOUTQ, "has all been read that was sent?"),
 	{ 0 }
 };
 
@@ -62,6 +66,44 @@ ends(struct tunnel *t)
 	return !t->net_shut || !t->local_shut;
 }
 
+/* Nothing more comes or goes; what has come is delivered yet. */
+static void
+broke(struct tunnel *t, int err)
+{
+	if (t->broken != 0)
+		return;
+	t->broken = err != 0 ? err : ECONNRESET;
+	t->net_eof = t->net_shut = t->local_shut = t->local_eof = true;
+	buf_free(&t->out);
+	(void)serve_arm(&t->net, 0, false);
+	close(t->net.fd);
+	t->net.fd = -1;
+	serve_broken(t);
+}
+
+bool
+pass_lost(struct tunnel *t)
+{
+	uint8_t body[MSG_UNTUNNELLED_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+	int unread = 0;
+
+	if (t->in.len > 0 || (ioctl(t->local.fd, SIOCOUTQ, &unread) == 0 && unread > 0))
+		return false;
+	msg_untunnelled_put(&w, &(struct msg_untunnelled){ .no = { .why = REFUSED_ERRNO,
+	    .err = (uint32_t)t->broken } });
+	chan_send(t->up->chan, MSG_UNTUNNELLED, t->id, body, sizeof(body), NULL, 0, -1);
+	return true;
+}
+
+/* Of one that broke off only the local side is left. */
+static void
+rearm_broken(struct tunnel *t)
+{
+	if (!deliver(t) || !serve_arm(&t->local, t->in.len > 0 ? EPOLLOUT : 0, true))
+		serve_drop(t);
+}
+
 static void
 rearm(struct tunnel *t)
 {
@@ -79,7 +121,11 @@ rearm(struct tunnel *t)
 static void
 go_on(struct tunnel *t)
 {
-	if (wire_flush(t) == -1 || !deliver(t) || !ends(t))
+	if (t->broken == 0 && wire_flush(t) == -1)
+		broke(t, errno);
+	if (t->broken != 0)
+		rearm_broken(t);
+	else if (!deliver(t) || !ends(t))
 		serve_drop(t);
 	else
 		rearm(t);
@@ -89,7 +135,7 @@ static void
 net_read(struct tunnel *t)
 {
 	if (t->in.len == 0 && !t->net_eof && wire_recv(t) == -1)
-		t->net_eof = true;
+		broke(t, errno);
 }
 
 /* false: nothing more will come, and nobody is there. */
@@ -119,8 +165,13 @@ pass_begin(struct tunnel *t)
 		return -1;
 	t->local = (struct end){ .tunnel = t, .fd = fd[0] };
 	t->step = STEP_PASS;
-	go_on(t);
 	return fd[1];
+}
+
+void
+pass_start(struct tunnel *t)
+{
+	go_on(t);
 }
 
 void
@@ -135,6 +186,10 @@ pass_ready(struct tunnel *t, struct end *e, uint32_t events)
 		return;
 	}
 	/* Nobody will read: only what is on its way out counts. */
+	if (gone && t->broken != 0) {
+		serve_drop(t);
+		return;
+	}
 	if (gone) {
 		buf_free(&t->in);
 		t->net_eof = t->local_shut = true;

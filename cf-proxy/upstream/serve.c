@@ -21,6 +21,7 @@
 #define EVENTS_A_WAIT	64
 #define WAITS_A_TURN	8
 #define TICK_MS		100		/* how exactly time limits are kept */
+#define LOOK_MS		20		/* at tunnels that broke off */
 #define LINGER_MS	2000		/* for what is on its way out when the run has ended */
 
 const struct sandbox_row *const upstream_sandbox[] = {
@@ -75,12 +76,37 @@ serve_drop(struct tunnel *t)
 		return;
 	t->dead = true;
 	serve_settled(t);
+	if (t->broken != 0)
+		TAILQ_REMOVE(&t->up->broken, t, link);
 	LIST_REMOVE(t, by_id);
 	TAILQ_INSERT_TAIL(&t->up->dead, t, link);
 	if (t->net.fd != -1)
 		(void)serve_arm(&t->net, 0, false);
 	if (t->local.fd != -1)
 		(void)serve_arm(&t->local, 0, false);
+}
+
+static void
+on_look(uv_timer_t *timer)
+{
+	struct upstream *u = timer->data;
+	struct tunnel *t, *next;
+
+	for (t = TAILQ_FIRST(&u->broken); t != NULL; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (pass_lost(t))
+			serve_drop(t);
+	}
+	if (TAILQ_EMPTY(&u->broken))
+		uv_timer_stop(timer);
+}
+
+void
+serve_broken(struct tunnel *t)
+{
+	if (TAILQ_EMPTY(&t->up->broken))
+		uv_timer_start(&t->up->look, on_look, 0, LOOK_MS);
+	TAILQ_INSERT_TAIL(&t->up->broken, t, link);
 }
 
 static void
@@ -293,6 +319,7 @@ serve_open(struct upstream *u, int proxies_fd, int rfd, int wfd)
 {
 	proxies_read(u, proxies_fd);
 	TAILQ_INIT(&u->talking);
+	TAILQ_INIT(&u->broken);
 	TAILQ_INIT(&u->dead);
 	for (size_t i = 0; i < BUCKETS; i++)
 		LIST_INIT(&u->by_id[i]);
@@ -307,7 +334,8 @@ serve_open(struct upstream *u, int proxies_fd, int rfd, int wfd)
 	u->poll.data = u;
 	uv_poll_start(&u->poll, UV_READABLE, on_ready);
 	uv_timer_init(&u->loop, &u->tick);
-	u->tick.data = u;
+	uv_timer_init(&u->loop, &u->look);
+	u->tick.data = u->look.data = u;
 }
 
 int

@@ -168,8 +168,11 @@ ask_socks(struct tunnel *t, enum step step)
 	} else if (step == STEP_SOCKS_AUTH) {
 		n = socks_auth(request, h->user, h->pass);
 	} else if (t->want.proto == IPPROTO_UDP) {
-		/* From where we send is not known yet (RFC 1928 4). */
-		addr = (struct addr){ .family = t->want.dst.family };
+		/*
+		 * From where we send is not known yet (RFC 1928 4).  Of IPv4 all know what that means;
+		 * where we send to has no part in it.
+		 */
+		addr = (struct addr){ .family = 4 };
 		n = socks_request(request, SOCKS_ASSOCIATE, &addr, NULL);
 	} else {
 		target(t, &addr, &name);
@@ -205,9 +208,12 @@ opened(struct tunnel *t, uint16_t port)
 		return;
 	}
 	serve_settled(t);
-	msg_tunnelled_put(&w, &(struct msg_tunnelled){ .port = port });
+	msg_tunnelled_put(&w, &(struct msg_tunnelled){ .port = port,
+	    .flags = t->n_tls > 0 ? TUNNELLED_STANDS : 0 });
 	t->told = true;
 	chan_send(t->up->chan, MSG_TUNNELLED, t->id, body, sizeof(body), NULL, 0, fd);
+	if (t->step == STEP_PASS)
+		pass_start(t);
 }
 
 /* This proxy has done what it was asked. */

@@ -60,7 +60,7 @@ struct talk {
 };
 
 struct tunnel {
-	TAILQ_ENTRY(tunnel) link;	/* of those that are talking, or of the dead */
+	TAILQ_ENTRY(tunnel) link;	/* of those that are talking, that broke off, or of the dead */
 	LIST_ENTRY(tunnel) by_id;
 	struct upstream	*up;
 	uint64_t	 id;
@@ -76,6 +76,7 @@ struct tunnel {
 	size_t		 n_tls;
 	struct buf	 out, in;	/* for the socket; plain, and not yet taken */
 	bool		 net_eof, local_eof, net_shut, local_shut;
+	int		 broken;	/* errno: the proxy broke off, see pass.c */
 };
 
 TAILQ_HEAD(tunnels, tunnel);
@@ -91,7 +92,8 @@ struct upstream {
 	struct hops	 hops;
 	struct digest	 digest[HOPS_MAX];	/* the last challenge of each */
 	uint32_t	 digest_count[HOPS_MAX];	/* how often its nonce was used */
-	struct tunnels	 talking, dead;		/* oldest first */
+	struct tunnels	 talking, broken, dead;	/* oldest first */
+	uv_timer_t	 look;			/* at the broken */
 	struct tunnel_bucket by_id[BUCKETS];
 	size_t		 n;
 	bool		 ending;
@@ -111,6 +113,8 @@ int		 serve_run(struct upstream *);
 bool		 serve_arm(struct end *, uint32_t events, bool watch);
 /* Its talk is over, be it well or not: no time limit any more. */
 void		 serve_settled(struct tunnel *);
+/* It has broken off: pass_lost() is asked again and again when it may be dropped. */
+void		 serve_broken(struct tunnel *);
 /* It is freed when all events of this turn are through. */
 void		 serve_drop(struct tunnel *);
 
@@ -153,6 +157,8 @@ extern const struct sandbox_row	pass_rows[];
 
 /* The tunnel is open and has TLS: the descriptor that stands for it, -1 and errno. */
 int		 pass_begin(struct tunnel *);
+void		 pass_start(struct tunnel *);	/* once the dialler has been told */
 void		 pass_ready(struct tunnel *, struct end *, uint32_t events);
+bool		 pass_lost(struct tunnel *);	/* true: the dialler has been told, and it is over */
 
 #endif

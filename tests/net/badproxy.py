@@ -1,16 +1,21 @@
 """badproxy.py PORT ... - proxies that do everything that a proxy should not, or only just may.
 
-Port 9100 speaks HTTP, 9101 SOCKS5: what they do is in the name of the destination that they are
+Port 9100 speaks HTTP (9109: the same by TLS, with server.pem and server.key beside this file), 9101
+SOCKS5: what they do is in the name of the destination that they are
 asked for ("drip.test").  9102 and up do it before they know of one.  Where a tunnel comes about
 the other end of it is here too, and answers whatever it gets with a page.
 
 SPDX-License-Identifier: MIT
 """
+import os
 import socket
+import ssl
+import struct
 import sys
 import threading
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n"
 OK = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -67,6 +72,13 @@ def http_answer(c, what):
         return False
     if what == "silent":
         wait_for_end(c)
+        return False
+    if what == "reset":
+        c.sendall(OK)
+        c.recv(65536)
+        c.sendall(b"x" * 300000)
+        c.recv(65536)           # what is not read when it breaks off may be lost
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return False
     if what == "drip":
         drip(c, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20 + b"\r\n")
@@ -145,6 +157,13 @@ def sends(data):
     return answer
 
 
+def by_tls(c):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(HERE, "server.pem"), os.path.join(HERE, "server.key"))
+    with context.wrap_socket(c, server_side=True) as tls:
+        http(tls)
+
+
 def silent(c):
     wait_for_end(c)
 
@@ -155,7 +174,7 @@ def talks_first(c):
 
 
 WAYS = [http, socks, sends(b"\x05\xff"), sends(b"\x04\x00"), sends(b"\x05\x63"), sends(b"\x05\x02"),
-        sends(b""), silent, talks_first]
+        sends(b""), silent, talks_first, by_tls]
 
 
 def run(way, c):

@@ -8,7 +8,7 @@ only_cf
 [ "$PASS" = user ] || done_testing
 
 python3 "$T/badproxy.py" >>"$T/servers.log" 2>&1 </dev/null &
-for port in 910{0..8}; do
+for port in 910{0..9}; do
 	must until_true 20 listening 127.0.0.1 "$port"
 done
 HTTP=http://127.0.0.1:9100
@@ -84,6 +84,13 @@ for port in 9106 9107; do
 done
 it it_fails http://127.0.0.1:9108 x "$unreachable" "CONNECT: its answer is not HTTP/1"
 it it_fails socks5://127.0.0.1:9108 x "$unreachable" "greeting: its answer is not SOCKS5"
+
+# By TLS: what it presents, what it says instead, and what it does in the middle of it.
+SECURE=https://127.0.0.1:9109
+it it_fails $SECURE x "$unreachable" "TLS: its certificate is not trusted: "
+it it_fails https://127.0.0.1:9106 x "$unreachable" "TLS: it ended the connection"
+it it_fails https://127.0.0.1:9107 x "$unreachable" "TLS: no answer within 2 s"
+it it_fails https://127.0.0.1:9108 x "$unreachable" "TLS: it does not speak TLS"
 
 # The proxy itself is not there, or not to be reached.
 it it_fails http://127.0.0.1:9 x "Network is unreachable" "connect to 127.0.0.1:9: Connection refused"

@@ -5,6 +5,7 @@
 #	1080 microsocks		1081 the same, user and pass
 #	3128 squid, with Digest: digger, secret		3129 squid, TLS
 #	3130 stunnel, in front of	9100 badproxy.py
+#	3131 haproxy, TLS, in front of	8888
 #
 # SPDX-License-Identifier: MIT
 
@@ -59,6 +60,19 @@ connect = 127.0.0.1:9100
 cert = $T/server.pem
 key = $T/server.key
 END
+cat "$T/server.pem" "$T/server.key" >"$T/haproxy.pem"
+cat >"$T/haproxy.cfg" <<END
+global
+	log stdout format raw local0
+defaults
+	mode tcp
+	timeout connect 5s
+	timeout client 60s
+	timeout server 60s
+listen front
+	bind 127.0.0.1:3131 ssl crt $T/haproxy.pem
+	server tiny 127.0.0.1:8888
+END
 echo '127.0.0.1 proxy.example.test other.example' >>/etc/hosts
 tiny 8888
 tiny 8889 "BasicAuth user pass"
@@ -66,8 +80,9 @@ proxy microsocks -i 127.0.0.1 -p 1080
 proxy microsocks -i 127.0.0.1 -p 1081 -u user -P pass
 proxy squid -N -f "$T/squid.conf"
 proxy stunnel "$T/stunnel.conf"
+proxy haproxy -f "$T/haproxy.cfg"
 proxy python3 "$T/badproxy.py"
-for port in 8888 8889 1080 1081 3128 3129 3130 9100; do
+for port in 8888 8889 1080 1081 3128 3129 3130 3131 9100; do
 	must until_true 20 listening 127.0.0.1 "$port"
 done
 HTTP=http://127.0.0.1:8888

@@ -26,6 +26,10 @@ microsocks -i 127.0.0.1 -p 1081 >>"$T/servers.log" 2>&1 </dev/null &
 must until_true 20 listening 127.0.0.1 1080
 must until_true 20 listening 127.0.0.1 1081
 DANTE=socks5://127.0.0.1:1080
+mkdir "$T/h3"
+head -c 2M /dev/urandom >"$T/h3/page"
+serve gtlsserver -q -d "$T/h3" 203.0.113.10 4433 "$T/server.key" "$T/server.pem"
+must until_true 10 eval '[ -n "$(sv ss -Hlun "src 203.0.113.10 and sport = :4433")" ]'
 
 datagrams_go_and_come() {	# ADDRESS OPTION ...
 	same echo "$(echo word | cf -p $DANTE "${@:2}" -- socat -t 3 - "UDP4:$1:7")" word
@@ -61,6 +65,17 @@ flows_end_and_begin() {
 	same echoes "$(grep -c word out)" 20
 }
 it flows_end_and_begin
+
+# HTTP/3: datagrams of full size both ways, and an answer that is many of them.
+quic_goes_by_it() {	# HOST
+	mkdir got
+	chmod 777 got
+	cf -p $DANTE -- gtlsclient --no-quic-dump --no-http-dump --exit-on-all-streams-close \
+	    --download="$PWD/got" "$1" 4433 "https://$1:4433/page" >out 2>&1 || failed "$(tail -n 3 out)"
+	cmp got/page "$T/h3/page"
+}
+it quic_goes_by_it 203.0.113.10
+it quic_goes_by_it v4.example.test
 
 own_frames_do_it_too() {
 	same echo "$(echo word | cf -p $DANTE --tcp-path tun -- socat -t 3 - UDP4:203.0.113.10:7)" word

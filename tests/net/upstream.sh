@@ -36,6 +36,7 @@ much_comes_whole() {	# OPTION ...
 it much_comes_whole -p $HTTP
 it much_comes_whole -p $SOCKS
 it much_comes_whole -p $TLS --proxy-ca "$T/ca.pem"
+it much_comes_whole -p https://proxy.example.test:3131 --proxy-ca "$T/ca.pem"
 
 # ---- logins ----
 

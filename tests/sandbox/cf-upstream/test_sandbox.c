@@ -68,6 +68,10 @@ static pid_t		 pid;
 static int		 list_fd;
 static struct { enum msg_type type; uint64_t flow; int fd; char text[MSG_TEXT_MAX + 1]; } got;
 
+/* One is the other with OpenSSL, and has to hold to the same seal. */
+static const char *const programs[] = { "cf-upstream", "cf-upstream-tls" };
+static const char	*program = "cf-upstream";
+
 static const char *
 program_path(void)
 {
@@ -76,13 +80,13 @@ program_path(void)
 	ssize_t n;
 
 	if (bin != NULL) {
-		snprintf(buf, sizeof(buf), "%s/cf-upstream", bin);
+		snprintf(buf, sizeof(buf), "%s/%s", bin, program);
 		return buf;
 	}
 	n = readlink("/proc/self/exe", buf, sizeof(buf) - 64);
 	ck_assert_int_gt(n, 0);
 	buf[n] = '\0';
-	strcpy(strrchr(buf, '/'), "/../../../bin/cf-upstream");
+	sprintf(strrchr(buf, '/'), "/../../../bin/%s", program);
 	return buf;
 }
 
@@ -204,6 +208,7 @@ START_TEST(a_chain_is_gone_through_and_the_socket_comes_back)
 	char buf[16];
 	int fd;
 
+	program = programs[_i];
 	start(chain, 2, 10000);
 	ck_assert_int_eq(lseek(list_fd, 0, SEEK_END), 0);	/* it has wiped its list */
 	fd = ask(7, 6, "a.onion");
@@ -218,6 +223,29 @@ START_TEST(a_chain_is_gone_through_and_the_socket_comes_back)
 	ck_assert_int_eq(memcmp(buf, "first words", 11), 0);
 	close(got.fd);
 	ck_assert_int_eq(recv(fd, buf, sizeof(buf), 0), 0);	/* it kept no descriptor */
+	close(fd);
+	finish(0);
+}
+END_TEST
+
+START_TEST(a_tls_proxy_is_greeted_and_what_is_no_tls_is_told)
+{
+	static const char *const one[] = { "https://proxy.example:3128" };
+	struct pollfd p;
+	char buf[4096];
+	int fd;
+
+	program = "cf-upstream-tls";
+	start(one, 1, 10000);
+	fd = ask(1, 6, "");
+	p = (struct pollfd){ .fd = fd, .events = POLLIN };
+	ck_assert_int_eq(poll(&p, 1, PATIENCE), 1);
+	ck_assert_int_gt(recv(fd, buf, sizeof(buf), 0), 100);
+	ck_assert_int_eq(memcmp(buf, "\x16\x03\x01", 3), 0);	/* RFC 8446 5.1 */
+	ck_assert_ptr_nonnull(memmem(buf, sizeof(buf), "proxy.example", 13));
+	ck_assert_int_eq(send(fd, "HTTP/1.1 400 no\r\n\r\n", 19, MSG_NOSIGNAL), 19);
+	answered();
+	ck_assert_ptr_nonnull(strstr(got.text, "TLS: it does not speak TLS"));
 	close(fd);
 	finish(0);
 }
@@ -318,7 +346,8 @@ main(void)
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, forbidden_call_ends_the_process, 0, (int)LEN(forbidden));
-	tcase_add_test(tc, a_chain_is_gone_through_and_the_socket_comes_back);
+	tcase_add_loop_test(tc, a_chain_is_gone_through_and_the_socket_comes_back, 0, (int)LEN(programs));
+	tcase_add_test(tc, a_tls_proxy_is_greeted_and_what_is_no_tls_is_told);
 	tcase_add_test(tc, digest_wants_another_connection_and_is_then_known);
 	tcase_add_test(tc, an_association_brings_its_port_and_its_socket);
 	tcase_add_test(tc, silence_has_an_end_and_a_tunnel_can_be_given_up);

@@ -195,7 +195,7 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(resolved, MSG_RESOLVED_LEN, .count = MSG_ADDRS_MAX);
 	ROUND_TRIP(tun, MSG_TUN_LEN, .mtu = 1500, .offloads = 0xffffffff);
 	ROUND_TRIP(tunnel, MSG_TUNNEL_LEN, .proto = IPPROTO_UDP, .dst = V6(443));
-	ROUND_TRIP(tunnelled, MSG_TUNNELLED_LEN, .port = 0xfedc);
+	ROUND_TRIP(tunnelled, MSG_TUNNELLED_LEN, .port = 0xfedc, .flags = TUNNELLED_STANDS);
 	ROUND_TRIP(untunnelled, MSG_UNTUNNELLED_LEN, .flags = UNTUNNELLED_AGAIN,
 	    .no = { .why = REFUSED_ERRNO, .err = 113 });
 	ROUND_TRIP(listen, MSG_LISTEN_LEN, .family = 6, .port = 0xabcd);
@@ -259,6 +259,7 @@ START_TEST(values_that_do_not_exist_are_refused)
 	ck_assert(!ACCEPTED(tun, { .mtu = 1279 }));
 	ck_assert(!ACCEPTED(tunnel, { .proto = IPPROTO_TCP }));
 	ck_assert(!ACCEPTED(tunnel, { .proto = IPPROTO_ICMP, .dst = V4(0) }));
+	ck_assert(!ACCEPTED(tunnelled, { .flags = 2 }));
 	ck_assert(!ACCEPTED(untunnelled, { .flags = 2, .no = { .why = REFUSED_ERRNO } }));
 	ck_assert(!ACCEPTED(untunnelled, { .no = { .why = 0 } }));
 	ck_assert(ACCEPTED(tun, { .mtu = 1280 }));
