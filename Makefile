@@ -22,34 +22,41 @@ DEBUG      ?= 0
 FUZZ_SECONDS ?= 60
 JOBS       := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls \
-	cf-listen
-HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls cf-listen
+PROGS   := cf-spawn cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls cf-listen
+HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstream-tls cf-listen cf-toml
 
 # What a program links is part of what it can do.  A short row is a good row.
 LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
 LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
-LIBS.cf-proxy    := libuv libseccomp jansson
+LIBS.cf-proxy    := libuv libseccomp jansson libnghttp2 nettle
 LIBS.cf-capture  := libuv libseccomp
 LIBS.cf-upstream := libuv libseccomp
 LIBS.cf-upstream-tls := libuv libseccomp libssl libcrypto
 LIBS.cf-listen   := libuv libseccomp libidn2
-LIBS.cf-doctor   := libseccomp libmnl jansson
+LIBS.cf-doctor   := libseccomp libmnl jansson libidn2 ncursesw
 LIBS.shared      := libuv libseccomp jansson libidn2
 
-# Files of one program that another is made with too: cf-doctor tries what cf-spawn does.
-# cf-upstream with TLS in place of none, for runs with an https:// proxy.
-ALSO.cf-upstream-tls := $(patsubst %.c,%.o,$(filter-out cf-upstream/notls.c,$(wildcard cf-upstream/*.c)))
+# Where the files of a program are, if not in a folder of its name: helpers that only cf-proxy has.
+DIR.cf-upstream     := cf-proxy/upstream
+DIR.cf-upstream-tls := cf-proxy/upstream-tls
+DIR.cf-listen       := cf-proxy/listen
+dir_of = $(or $(DIR.$(1)),$(1))
+
+# Files of one program that another is made with too: cf-doctor tries what cf-spawn does, and
+# cf-upstream-tls is cf-upstream with TLS in place of none, for runs with an https:// proxy.
+ALSO.cf-upstream-tls := $(patsubst %.c,%.o,$(filter-out cf-proxy/upstream/notls.c, \
+	$(wildcard cf-proxy/upstream/*.c)))
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
-	libjansson-dev libmnl-dev libidn2-dev libssl-dev check
+	libjansson-dev libmnl-dev libidn2-dev libncurses-dev libnghttp2-dev nettle-dev libssl-dev \
+	libtomlplusplus-dev g++ check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
-	ngtcp2-client ngtcp2-server unbound busybox-static tinyproxy squid-openssl microsocks \
-	dante-server stunnel4 openssh-server
+	ngtcp2-client ngtcp2-server unbound busybox-static python3-jsonschema tinyproxy \
+	squid-openssl microsocks dante-server stunnel4 openssh-server
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
@@ -63,21 +70,22 @@ B       := build
 MODE    := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 endif
 Q       := $(if $(V),,@)
-WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wpointer-arith \
+# A table's row ends where the rest is zero, so missing fields are no sign of a mistake.
+WARN    := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wno-sign-conversion -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror=implicit-function-declaration
 CPPFLAGS += -D_GNU_SOURCE -DCF_VERSION='"$(VERSION)"' -Ishared
 CFLAGS  += -std=c17 -g -fPIE -fno-strict-aliasing $(MODE) $(WARN)
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
-objs  = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(addprefix $(B)/,$(ALSO.$(1)))
-parts = $(filter-out $(B)/$(1)/main.o,$(call objs,$(1)))
+objs  = $(patsubst %.c,$(B)/%.o,$(wildcard $(call dir_of,$(1))/*.c)) $(addprefix $(B)/,$(ALSO.$(1)))
+parts = $(filter-out $(B)/$(call dir_of,$(1))/main.o,$(call objs,$(1)))
 cflags = $(shell pkg-config --cflags $(LIBS.$(1)))
 libs   = $(shell pkg-config --libs $(LIBS.$(1)))
 
 .PHONY: all check check-unit check-sandbox check-net check-fuzz demo deps deps-missing fuzz lint \
 	install uninstall clean
 .DELETE_ON_ERROR:
-all: $(PROGS:%=$(B)/bin/%) $(B)/bin/childflow
+all: $(PROGS:%=$(B)/bin/%) $(B)/bin/cf-toml $(B)/bin/childflow
 
 # ---- programs ----
 
@@ -97,7 +105,18 @@ $(B)/bin/$(1): $(call objs,$(1)) $(B)/libcf.a
 endef
 $(foreach p,$(PROGS),$(eval $(call PROG,$(p))))
 
-$(B)/cf-upstream-tls/%.o: CPPFLAGS += -Icf-upstream
+# The only C++: cf-spawn's converter of profiles is a program of its own, so that cf-spawn links none.
+# It brings its C++ library along, which starts faster than one that has to be found.
+CXX      ?= c++
+CXXFLAGS += -std=c++20 -g -fPIE -fno-strict-aliasing -fno-exceptions -fno-rtti $(MODE) \
+	-Wall -Wextra -Wno-missing-field-initializers
+$(B)/bin/cf-toml: cf-spawn/toml.cc cf-spawn/tomlread.h $(B)/libcf.a Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CXX     $@")
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) $(LDFLAGS) -static-libstdc++ -static-libgcc -o $@ $< \
+	    $(B)/libcf.a $(shell pkg-config --libs libseccomp)
+
+$(B)/cf-proxy/upstream-tls/%.o: CPPFLAGS += -Icf-proxy/upstream
 
 $(B)/bin/childflow: $(B)/bin/cf-spawn
 	$(Q)ln -sf cf-spawn $@
@@ -106,11 +125,11 @@ $(B)/bin/childflow: $(B)/bin/cf-spawn
 # installed one those in LIBEXECDIR.
 FINDERS := cf-spawn cf-dns cf-proxy cf-listen
 define FINDER
-$(B)/$(1)/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
-$(B)/installed/$(1)/paths.o: $(1)/paths.c Makefile FORCE
+$(B)/$(call dir_of,$(1))/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
+$(B)/installed/$(call dir_of,$(1))/paths.o: $(call dir_of,$(1))/paths.c Makefile FORCE
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(call cflags,$(1)) -DCF_LIBEXECDIR='"$$(LIBEXECDIR)"' -c -o $$@ $$<
-$(B)/installed/bin/$(1): $(filter-out $(B)/$(1)/paths.o,$(call objs,$(1))) $(B)/installed/$(1)/paths.o $(B)/libcf.a
+$(B)/installed/bin/$(1): $(filter-out $(B)/$(call dir_of,$(1))/paths.o,$(call objs,$(1))) $(B)/installed/$(call dir_of,$(1))/paths.o $(B)/libcf.a
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter-out FORCE,$$^) $(call libs,$(1))
 endef
@@ -120,21 +139,25 @@ FORCE:
 
 install: all $(FINDERS:%=$(B)/installed/bin/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+	    $(DESTDIR)$(PREFIX)/share/childflow
 	install -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
 	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
 	for f in $(HELPER_FILES); do \
 	    p=$${f##*/} && install -m 755 $$f $(DESTDIR)$(LIBEXECDIR)/$$p && \
 	    ln -sf $(LIBEXECDIR)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
 	for m in man/*.[1-9]; do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
+	install -m 644 shared/*.schema.json $(DESTDIR)$(PREFIX)/share/childflow/
 	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
 
 uninstall:
-	for p in $(PROGS) childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
+	for p in $(PROGS) cf-toml childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
 	for p in $(HELPERS); do rm -f $(DESTDIR)$(LIBEXECDIR)/$$p; done
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
 	for m in man/*.[1-9]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(MANDIR)/man1/childflow.1
+	for s in shared/*.schema.json; do rm -f $(DESTDIR)$(PREFIX)/share/childflow/$${s##*/}; done
+	-rmdir $(DESTDIR)$(PREFIX)/share/childflow
 
 # ---- tests ----
 # tests/unit/PART/test_X.c and tests/sandbox/PART/test_X.c link all files of PART but its main.c.
@@ -142,7 +165,7 @@ uninstall:
 # A test may compile rules, which links libidn2; its program does not.
 
 part = $(word 3,$(subst /, ,$(1)))
-heads = $(wildcard $(dir $(1))*.h tests/unit/*.h $(call part,$(1))/*.h shared/*.h)
+heads = $(wildcard $(dir $(1))*.h tests/unit/*.h $(call dir_of,$(call part,$(1)))/*.h shared/*.h)
 TEST_SRC := $(wildcard tests/unit/*/test_*.c tests/sandbox/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*/fuzz_*.c)
 TESTS    := $(TEST_SRC:%.c=$(B)/%)
@@ -152,7 +175,7 @@ define TEST
 $(B)/$(1): $(1).c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a $(call heads,$(1))
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  TEST    $(1)")
-	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
+	$(Q)$$(CC) $$(CPPFLAGS) -I$(call dir_of,$(call part,$(1))) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
 	    $$(call cflags,$(call part,$(1))) $$(shell pkg-config --cflags check) -o $$@ \
 	    $$(filter-out %.h,$$^) $$(shell pkg-config --libs check libidn2) $$(call libs,$(call part,$(1)))
 endef
@@ -163,7 +186,7 @@ define FUZZ
 $(B)/$(1): $(1).c tests/fuzz/driver.c $(if $(filter shared,$(call part,$(1))),,$(call parts,$(call part,$(1)))) $(B)/libcf.a $(call heads,$(1))
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  FUZZ    $(1)")
-	$(Q)$$(CC) $$(CPPFLAGS) -I$(call part,$(1)) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
+	$(Q)$$(CC) $$(CPPFLAGS) -I$(call dir_of,$(call part,$(1))) $$(CFLAGS) -Wno-missing-prototypes $$(LDFLAGS) \
 	    $$(call cflags,$(call part,$(1))) -o $$@ $$(filter-out %.h,$$^) \
 	    $$(shell pkg-config --libs libidn2) $$(call libs,$(call part,$(1)))
 endef
@@ -200,7 +223,7 @@ demo: deps
 	$(Q)tests/demo/run $(B)/bin
 
 lint:
-	$(Q)tests/lint $(CPPFLAGS) -Icf-upstream $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
+	$(Q)tests/lint $(CPPFLAGS) -Icf-proxy/upstream $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
 
 deps:
 	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST)

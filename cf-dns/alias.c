@@ -1,5 +1,6 @@
 /*
- * alias.c - queries in synthetic mode: what is answered instead of real addresses.
+ * alias.c - queries in synthetic mode: what is answered instead of real addresses; and in all modes
+ * where cf-proxy asks for a name.
  *
  *   A, AAAA   the resolver is asked, so that what does not exist does not exist; where there
  *             are addresses the tree gets the one that stands for the name (synth.h)
@@ -262,8 +263,24 @@ ask(struct dns *dns, uint64_t question, const char *name, uint16_t qtype, bool b
 	return len > 0 && query_own(dns, question, msg, len, both);
 }
 
+/* Where names have the addresses that resolvers say. */
+static size_t
+plain(const uint8_t *msg, size_t len, uint8_t family, struct addr *out, size_t max)
+{
+	struct wire_answer a;
+	size_t n = 0;
+
+	if (len < WIRE_HEADER_LEN)
+		return 0;
+	wire_answer(msg, len, &a);
+	for (size_t i = 0; i < a.naddrs && i < WIRE_ADDRS; i++)
+		if (a.addrs[i].family == family && n < max)
+			out[n++] = a.addrs[i];
+	return n;
+}
+
 void
-alias_resolved(struct query *q)
+alias_resolved(struct query *q, const uint8_t *msg, size_t len)
 {
 	struct dns *dns = q->dns;
 	struct addr addrs[2 * SYNTH_ADDRS];
@@ -273,7 +290,9 @@ alias_resolved(struct query *q)
 	(void)learn_asked(q, name);
 	if (q->both && q->wire.qtype == WIRE_A && ask(dns, q->question, name, WIRE_AAAA, true))
 		return;
-	resolved_send(dns, q->question, addrs, real(dns, synth_find(dns->synth, name), family, addrs));
+	resolved_send(dns, q->question, addrs, dns->synth == NULL ?
+	    plain(msg, len, family_of(q->wire.qtype), addrs, 2 * (size_t)SYNTH_ADDRS) :
+	    real(dns, synth_find(dns->synth, name), family, addrs));
 }
 
 static void
@@ -288,14 +307,14 @@ on_resolve(struct chan *c, const struct frame *f, int fd)
 	size_t n;
 
 	(void)fd;
-	if (!msg_resolve_get(&r, &m) || dns->synth == NULL) {
+	if (!msg_resolve_get(&r, &m)) {
 		chan_fail(c, "bad RESOLVE");
 		return;
 	}
 	memcpy(name, r.p, rd_left(&r));
-	number = synth_find(dns->synth, name);
+	number = dns->synth == NULL ? 0 : synth_find(dns->synth, name);
 	n = number == 0 ? 0 : real(dns, number, m.family, addrs);
-	if (number == 0 || n > 0 ||
+	if (n > 0 ||
 	    !ask(dns, f->flow, name, m.family == 6 ? WIRE_AAAA : WIRE_A, m.family == 0))
 		resolved_send(dns, f->flow, addrs, n);
 }

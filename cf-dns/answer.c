@@ -102,16 +102,13 @@ svcb_keep(struct edit *e, struct rewrite_record *rec, svcb_fn *fn)
 /* ---- rebinding ---- */
 
 static void
-tell(struct edit *e, const struct rules_verdict *verdict, const struct addr *a)
+tell(struct edit *e, const struct rules_words *words, const struct addr *a, bool permitted)
 {
-	const struct rules_flow flow = { .dst = *a };
-	struct rules_words words;
-	struct violation v;
+	const struct violation v = { .code = words->reason_code, .control = words->control,
+	    .cidr = words->matched_cidr, .domain = words->matched_domain, .file = words->file,
+	    .line = words->line, .text = words->text, .hint = words->hint, .addr = a,
+	    .permitted = permitted };
 
-	rules_explain(&e->q->dns->filter.rules, verdict, &flow, NULL, &words);
-	v = (struct violation){ .code = words.reason_code, .control = words.control,
-	    .cidr = words.matched_cidr, .domain = words.matched_domain, .file = words.file,
-	    .line = words.line, .text = words.text, .hint = words.hint, .addr = a };
 	note_violation(e->q, &v);
 }
 
@@ -128,17 +125,22 @@ is_nowhere(const struct addr *a)
 static bool
 is_withheld(struct edit *e, uint8_t family, const uint8_t *ip)
 {
-	struct addr a = { .family = family };
+	const struct filter *filter = &e->q->dns->filter;
+	struct rules_flow flow = { .dst = { .family = family } };
 	struct rules_verdict verdict;
+	struct rules_words words;
+	bool permitted;
 
-	memcpy(a.ip, ip, addr_iplen(&a));
-	if (rules_judge_answer(&e->q->dns->filter.rules, &a, &verdict))
+	memcpy(flow.dst.ip, ip, addr_iplen(&flow.dst));
+	if (rules_judge_answer(&filter->rules, &flow.dst, &verdict))
 		return false;
-	if (!e->again && !e->told && !is_nowhere(&a)) {
-		tell(e, &verdict, &a);
+	rules_explain(&filter->rules, &verdict, &flow, NULL, &words);
+	permitted = filter_permits(filter) && !words.never;
+	if (!e->again && !e->told && !is_nowhere(&flow.dst)) {
+		tell(e, &words, &flow.dst, permitted);
 		e->told = true;
 	}
-	return true;
+	return !permitted;
 }
 
 static size_t

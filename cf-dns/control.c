@@ -1,12 +1,16 @@
 /*
- * control.c - what cf-spawn says while the run goes on: that the resolvers are others now.
+ * control.c - what cf-spawn says while the run goes on: that the resolvers or the rules are others
+ * now.
  *
  * cf-spawn is on the other side, and is believed.  Queries that are under way go on by the
  * list that they began with; what the cache has of the old resolvers is forgotten, as the new
- * ones may see another world (a VPN came up).
+ * ones may see another world (a VPN came up).  New rules count for the answers of those too, and
+ * for what the cache has; servers that the tree chose are dialled again, so the dialler judges them.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <unistd.h>
+
 #include "cache.h"
 #include "dns.h"
 #include "log.h"
@@ -46,8 +50,32 @@ on_resolvers(struct chan *c, const struct frame *f, int fd)
 	taken(c, MSG_RESOLVERS);
 }
 
+static void
+on_rules(struct chan *c, const struct frame *f, int fd)
+{
+	struct dns *dns = chan_arg(c);
+	struct rd r = rd_over(f->body, f->len);
+	uint32_t generation = rd_le32(&r);
+	const char *why;
+
+	if (fd == -1 || generation == 0) {
+		if (fd != -1)
+			close(fd);
+		chan_fail(c, "bad RULES");
+		return;
+	}
+	if ((why = filter_swap(dns, fd)) != NULL) {
+		chan_fail(c, why);
+		return;
+	}
+	upstream_forget(dns);
+	log_debug("rules of generation %u are in force", generation);
+	taken(c, MSG_RULES);
+}
+
 /* What cf-spawn may say; anything else ends the process. */
 const struct chan_handler control_handlers[] = {
 	{ MSG_RESOLVERS, on_resolvers },
+	{ MSG_RULES, on_rules },
 	{ 0, NULL }
 };

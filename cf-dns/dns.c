@@ -16,9 +16,11 @@
 #include "denial.h"
 #include "dns.h"
 #include "log.h"
+#include "rulesfd.h"
 
 const struct sandbox_row *const dns_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan_plain, flow_rows, learn_rows, NULL
+	sandbox_base, sandbox_loop, sandbox_chan_plain, flow_rows, learn_rows, rulesfd_rows,
+	NULL
 };
 
 static void
@@ -141,7 +143,7 @@ dns_run(struct dns *dns)
 	if (dns->names != NULL)
 		chan_hello(dns->names, 0);
 	if (dns->control != NULL)
-		chan_hello(dns->control, 0);
+		chan_hello(dns->control, MSG_CAP_FD);
 	uv_run(&dns->loop, UV_RUN_DEFAULT);
 	denial_end();
 	return dns->status;

@@ -107,6 +107,7 @@ struct query {
 	struct transfer	*transfer;	/* the answer is the first message of one, or NULL */
 	bool		 kept;		/* the answer comes from the cache */
 	unsigned	 generation;	/* of the resolvers that it is asked of */
+	unsigned	 rules;		/* the generation of the filter that let it pass */
 
 	size_t		 len;
 	uint8_t		 msg[];		/* as resolvers get it */
@@ -153,6 +154,7 @@ struct flow {
 /* What may be asked for. */
 struct filter {
 	bool		 has_rules;
+	unsigned	 generation;	/* one more with each that comes */
 	struct rules	 rules;
 	enum encdns_choice encdns;	/* as the options say */
 	bool		 no_encdns;	/* what comes of it */
@@ -278,7 +280,13 @@ typedef const char	*answer_hook(struct query *);
 
 /* rules_fd: a sealed generation, or -1.  Ends the process where it is none. */
 void		 filter_open(struct dns *, int rules_fd);
+/* The next generation, on a descriptor that is taken over; NULL, or why the old one stays. */
+const char	*filter_swap(struct dns *, int rules_fd);
 query_hook	 filter_query;
+/* --permissive: what the rules refuse passes, and is told. */
+bool		 filter_permits(const struct filter *);
+/* The rules may be others than when it was asked. */
+answer_hook	 filter_answer;
 
 /* ---- answer.c: what is taken out of answers ---- */
 
@@ -350,6 +358,8 @@ void	upstream_empty(struct upstream *);
 struct upstream *upstream_match(struct flow *, const uint8_t *msg, size_t len);
 /* Flows that broke are told to their queries. */
 void	upstream_settle(struct dns *);
+/* Ports of servers that only the tree has named take no more queries: may they be asked still? */
+void	upstream_forget(struct dns *);
 /* Time passes.  How many ms until the next tick is needed for the stocks; 0: none. */
 uint64_t upstream_tick(struct dns *);
 
@@ -402,7 +412,7 @@ extern const struct chan_handler alias_handlers[];
 query_hook	 alias_reverse, alias_unasked;
 answer_hook	 alias_answer;
 /* A query that query_own() made has ended, however. */
-void		 alias_resolved(struct query *);
+void		 alias_resolved(struct query *, const uint8_t *msg, size_t len);
 
 /* ---- note.c: events, and the lines of -v ---- */
 
@@ -417,6 +427,7 @@ struct violation {
 	unsigned	 line;
 	const char	*text, *hint;
 	const struct addr *addr;		/* of an answer; NULL: the name itself */
+	bool		 permitted;		/* it passes all the same */
 };
 void	note_violation(const struct query *, const struct violation *);
 void	note_answer(const struct query *, const uint8_t *msg, size_t len, bool made,

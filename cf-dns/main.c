@@ -21,17 +21,20 @@
 #include "event.h"
 #include "inside.h"
 #include "listen.h"
+#include "live.h"
 #include "log.h"
 #include "ruleopts.h"
 #include "rulesfd.h"
 
-#define FDS_MAX	7	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX	9	/* descriptors that options name, and the -1 behind them */
 
 struct options {
 	struct ruleopts	 rules;		/* --listen; first, as ruleopts.h wants it */
 	struct dns	*dns;
 	struct serve	 serve;		/* --listen */
-	int		 control_fd, dial_fd, far_fd, log_fd, names_fd, rules_fd, violations_fd;
+	int		 control_fd, dial_fd, far_fd, names_fd, rules_fd, violations_fd;
+	int		 log_fd[EVENT_FDS];
+	bool		 color;		/* of what -v says */
 	bool		 synthetic;
 	int		 verbose;
 	bool		 print;
@@ -42,12 +45,24 @@ static const struct cli	cli;
 CLI_SET(options, control_fd, cli_fd)
 CLI_SET(options, dial_fd, cli_fd)
 CLI_SET(options, far_fd, cli_fd)
-CLI_SET(options, log_fd, cli_fd)
+CLI_SET(options, color, cli_true)
 CLI_SET(options, names_fd, cli_fd)
 CLI_SET(options, rules_fd, cli_fd)
 CLI_SET(options, violations_fd, cli_fd)
 CLI_SET(options, synthetic, cli_true)
 CLI_SET_HELPER(options, cli)
+
+static bool
+set_log_fd(void *conf, const char *arg, char *why)
+{
+	struct options *o = conf;
+
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (o->log_fd[i] == -1)
+			return cli_fd(arg, &o->log_fd[i], why);
+	snprintf(why, CLI_WHY_LEN, "it can be given %d times", EVENT_FDS);
+	return false;
+}
 
 static bool
 set_deny_answer(void *conf, const char *arg, char *why)
@@ -184,7 +199,8 @@ static const struct cli_option options[] = {
 	{ 0,   "dns-cache", "N",          set_dns_cache, "keep up to N answers (0: none)" },
 	{ 0,   "far-fd",   "N",           set_far_fd,   "a channel to another cf-dns, which is asked" },
 	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
-	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N" },
+	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N (may be given three times)" },
+	{ 0,   "color",    NULL,          set_color,    "with -v, in colours" },
 	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
 	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
 	{ 0,   "pinned",   NULL,          set_pinned,   "ask only the --resolver list" },
@@ -217,7 +233,8 @@ static const struct cli cli = {
 static void
 fds_keep(const struct options *o, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->far_fd, o->log_fd,
+	const int fds[FDS_MAX - 1] = { o->control_fd, o->dial_fd, o->far_fd, o->log_fd[0], o->log_fd[1],
+	    o->log_fd[2],
 	    o->names_fd, o->violations_fd };
 	size_t n = 0;
 
@@ -318,14 +335,24 @@ answer_pipe(struct options *o)
 	o->dial_fd = serve_pipe(&o->serve, o->dns->pinned);
 }
 
+static void
+events_open(const struct options *o)
+{
+	event_init(-1);
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (o->log_fd[i] != -1)
+			event_add(o->log_fd[i]);
+	live_init(o->color);
+}
+
 int
 main(int argc, char *argv[])
 {
 	static struct dns dns = { .udp_max = UINT16_MAX };
 	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1, .far_fd = -1,
-	    .log_fd = -1, .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
+	    .log_fd = { -1, -1, -1 }, .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
 	struct dns_fds fds;
-	int keep[FDS_MAX];
+	int keep[FDS_MAX], status;
 	const char *why = NULL;
 
 	log_init("cf-dns", 0);
@@ -345,7 +372,7 @@ main(int argc, char *argv[])
 		serve(&o);
 	else if (alone(&o))
 		answer_pipe(&o);
-	event_init(o.log_fd);
+	events_open(&o);
 	if (o.synthetic && (dns.synth = synth_new()) == NULL)
 		fatal("cannot keep names");
 
@@ -357,5 +384,6 @@ main(int argc, char *argv[])
 	sandbox_prepare(&fds.r, &fds.w, keep);
 	dns_open(&dns, &fds);
 	sandbox_seal(dns_sandbox);
-	return dns_run(&dns);
+	status = dns_run(&dns);
+	return status == 0 && event_lost() ? EVENT_LOST : status;
 }

@@ -13,9 +13,13 @@
 #include "denial.h"
 #include "dns.h"
 #include "event.h"
+#include "live.h"
 #include "log.h"
 
 #define SHOWN		4	/* addresses in a line for people */
+#define REASON_ROOM	320
+#define RECORD_TEXT	64
+#define RECORDS_LEAST	700	/* what the fields behind the records, and a record, may need */
 
 static const char *
 qtype_class(const struct wire_query *w)
@@ -26,43 +30,78 @@ qtype_class(const struct wire_query *w)
 }
 
 /* What both events have.  server: who was asked, or answered, in the end. */
-static json_t *
-fields_new(const struct query *q, const struct addr *server)
+static void
+put_query(struct jline *l, const struct query *q, const struct addr *server)
 {
-	json_t *o = json_object();
-	char text[ADDR_STRLEN], name[WIRE_NAME_STRLEN];
+	char text[ADDR_STRLEN], name[WIRE_NAME_STRLEN], type[WIRE_LABEL_LEN];
 
 	wire_qname(q->msg, &q->wire, name);
-	json_object_set_new(o, "protocol",
-	    json_string(q->asked.transport == IPPROTO_TCP ? "tcp" : "udp"));
-	json_object_set_new(o, "server", json_string(addr_str(server, text)));
-	json_object_set_new(o, "server_ip", json_string(addr_ip_str(server, text)));
-	json_object_set_new(o, "server_port", json_integer(server->port));
-	json_object_set_new(o, "qname", name[0] != '\0' ? json_string(name) : json_null());
-	json_object_set_new(o, "qtype", json_string(qtype_class(&q->wire)));
-	return o;
+	jline_int(l, "flow", q->flow);
+	jline_str(l, "protocol", q->asked.transport == IPPROTO_TCP ? "tcp" : "udp");
+	jline_str(l, "qname", name[0] != '\0' ? name : NULL);
+	jline_str(l, "qtype", qtype_class(&q->wire));
+	jline_str(l, "qtype_name", q->wire.question ? wire_type_name(q->wire.qtype, type) : NULL);
+	jline_str(l, "server", addr_str(server, text));
+	jline_str(l, "server_ip", addr_ip_str(server, text));
+	jline_int(l, "server_port", server->port);
+	jline_str(l, "src_addr", addr_ip_str(&q->asked.src, text));
+	jline_int(l, "src_port", q->asked.src.port);
 }
 
 void
 note_query(struct query *q, bool here)
 {
 	const struct dns *dns = q->dns;
+	struct jline l;
 
-	if (!q->noted && event_wanted())
-		event_emit("dns_query", fields_new(q, !here && q->via == &dns->listed ?
-		    &q->servers->at[0].addr : &q->asked.server), NULL);
+	if (!q->noted && event_logged()) {
+		jline_init(&l);
+		put_query(&l, q, !here && q->via == &dns->listed ? &q->servers->at[0].addr :
+		    &q->asked.server);
+		event_line("dns_query", &l);
+	}
 	q->noted = true;
 }
 
-static json_t *
-addrs_json(const struct wire_answer *a)
+/* Addresses that the answer has; of very many, the first. */
+static void
+put_addrs(struct jline *l, const struct wire_answer *a)
 {
-	json_t *list = json_array();
 	char text[ADDR_STRLEN];
 
+	jline_list(l, "answer_ips");
 	for (size_t i = 0; i < a->naddrs && i < WIRE_ADDRS; i++)
-		json_array_append_new(list, json_string(addr_ip_str(&a->addrs[i], text)));
-	return list;
+		jline_list_str(l, addr_ip_str(&a->addrs[i], text));
+	jline_list_end(l);
+}
+
+/* One record of the answer for people: "CNAME www.example.test", "TXT" (what is not shown). */
+static void
+put_record(struct jline *l, const uint8_t *msg, size_t len, const struct wire_record *rec)
+{
+	char text[RECORD_TEXT], type[WIRE_LABEL_LEN], ip[ADDR_STRLEN];
+	struct addr a = { .family = rec->type == WIRE_A ? 4 : 6 };
+
+	(void)msg, (void)len;
+	snprintf(text, sizeof(text), "%s", wire_type_name(rec->type, type));
+	if ((rec->type == WIRE_A || rec->type == WIRE_AAAA) && rec->len == addr_iplen(&a)) {
+		memcpy(a.ip, rec->data, rec->len);
+		snprintf(text, sizeof(text), "%s %s", type, addr_ip_str(&a, ip));
+	}
+	jline_list_str(l, text);
+}
+
+static void
+put_records(struct jline *l, const uint8_t *msg, size_t len)
+{
+	struct wire_record rec;
+	struct wire_walk w;
+
+	wire_walk(&w, msg, len);
+	jline_list(l, "answers");
+	while (wire_next(&w, &rec) && rec.section == 1 && jline_room(l) > RECORDS_LEAST)
+		put_record(l, msg, len, &rec);
+	jline_list_end(l);
 }
 
 struct line {
@@ -101,77 +140,93 @@ line_outcome(struct line *l, const struct wire_answer *a)
 		line_add(l, ", truncated");
 }
 
-/* "dns  www.example.test A -> 203.0.113.10" */
-static const char *
-line_make(struct line *l, const struct query *q, const struct wire_answer *a, const char *why)
+/* "www.example.test A", "-> 203.0.113.10" */
+static void
+watch_answer(const struct query *q, const struct wire_answer *a, const char *why)
 {
-	char name[WIRE_NAME_STRLEN], type[WIRE_LABEL_LEN];
+	char name[WIRE_NAME_STRLEN], type[WIRE_LABEL_LEN], what[WIRE_NAME_STRLEN + WIRE_LABEL_LEN];
+	struct line l = { .len = 0 };
 
-	l->len = 0;
+	if (!live_wanted())
+		return;
 	wire_qname(q->msg, &q->wire, name);
-	line_add(l, "dns  %s %s -> ", name[0] != '\0' ? name : "-",
+	snprintf(what, sizeof(what), "%s %s", name[0] != '\0' ? name : "-",
 	    q->wire.question ? wire_type_name(q->wire.qtype, type) : "-");
-	line_outcome(l, a);
+	line_add(&l, "-> ");
+	line_outcome(&l, a);
 	if (why != NULL)
-		line_add(l, " (%s)", why);
-	return l->text;
+		line_add(&l, " (%s)", why);
+	live_say(a->rcode == WIRE_NOERROR ? LIVE_GOOD : LIVE_FAILED, "DNS",
+	    a->rcode == WIRE_NOERROR ? "ALLOWED" : "FAILED", what, l.text);
 }
 
 void
 note_answer(const struct query *q, const uint8_t *msg, size_t len, bool made, const char *why)
 {
 	struct wire_answer a;
-	struct line line;
+	struct jline l;
 	char rcode[WIRE_LABEL_LEN];
-	json_t *o;
 
 	if (!event_wanted())
 		return;
 	wire_answer(msg, len, &a);
-	o = fields_new(q, made ? &q->asked.server : &q->answered_by);
-	json_object_set_new(o, "mode", json_string(q->aliased ? "synthetic" :
-	    made ? "synthetic_empty" : "relayed"));
-	if (q->kept && !made)
-		json_object_set_new(o, "cached", json_true());
-	json_object_set_new(o, "bytes", json_integer((json_int_t)len));
-	json_object_set_new(o, "answer_ips", addrs_json(&a));
-	json_object_set_new(o, "rcode", json_string(wire_rcode_name(a.rcode, rcode)));
-	event_emit("dns_answer", o, line_make(&line, q, &a, why));
+	watch_answer(q, &a, why);
+	if (!event_logged())
+		return;
+	jline_init(&l);
+	put_addrs(&l, &a);
+	put_query(&l, q, made ? &q->asked.server : &q->answered_by);
+	jline_str(&l, "mode", q->aliased ? "synthetic" : made ? "synthetic_empty" : "relayed");
+	jline_int(&l, "bytes", len);
+	jline_bool(&l, "cached", q->kept && !made);
+	jline_int(&l, "answer_count", a.records);
+	jline_str(&l, "rcode", wire_rcode_name(a.rcode, rcode));
+	jline_bool(&l, "truncated", a.truncated);
+	put_records(&l, msg, len);
+	event_line("dns_answer", &l);
 }
 
 /* ---- denials ---- */
 
-static json_t *
-text_or_null(const char *text)
-{
-	return text != NULL ? json_string(text) : json_null();
-}
-
 static void
-violation_emit(const struct violation *v, const char *name, const char *text)
+violation_emit(const struct query *q, const struct violation *v, const char *name)
 {
 	char ip[ADDR_STRLEN];
-	json_t *o;
+	struct jline l;
 
-	if (!event_wanted())
+	if (!event_logged())
 		return;
-	o = json_object();
-	json_object_set_new(o, "protocol", json_string("dns"));
-	json_object_set_new(o, "remote", json_string(name));
-	json_object_set_new(o, "remote_ip",
-	    text_or_null(v->addr != NULL ? addr_ip_str(v->addr, ip) : NULL));
-	json_object_set_new(o, "remote_port", json_null());
-	json_object_set_new(o, "action", json_string("deny"));
-	json_object_set_new(o, "reason_code", json_string(v->code));
-	json_object_set_new(o, "control", json_string(v->control));
-	json_object_set_new(o, "matched_cidr", text_or_null(v->cidr));
-	json_object_set_new(o, "matched_domain", text_or_null(v->domain));
-	json_object_set_new(o, "reason", event_text(v->text, strlen(v->text)));
+	jline_init(&l);
+	jline_str(&l, "protocol", "dns");
+	jline_int(&l, "flow", q->flow);
+	jline_str(&l, "remote", name);
+	jline_str(&l, "remote_ip", v->addr != NULL ? addr_ip_str(v->addr, ip) : NULL);
+	jline_null(&l, "remote_port");
+	jline_str(&l, "src_addr", addr_ip_str(&q->asked.src, ip));
+	jline_int(&l, "src_port", q->asked.src.port);
+	jline_str(&l, "action", v->permitted ? "permit" : "deny");
+	if (v->permitted)
+		jline_bool(&l, "permissive", true);
+	jline_str(&l, "reason_code", v->code);
+	jline_str(&l, "control", v->control);
+	jline_str(&l, "matched_cidr", v->cidr);
+	jline_str(&l, "matched_domain", v->domain);
+	jline_strn(&l, "reason", v->text, strlen(v->text), REASON_ROOM);
+	jline_null(&l, "pid");
+	jline_null(&l, "comm");
+	jline_null(&l, "exe");
+	jline_list(&l, "ppids");
+	jline_list_end(&l);
+	jline_list(&l, "names");
+	jline_list_end(&l);
 	if (v->file != NULL) {
-		json_object_set_new(o, "rule_file", event_text(v->file, strlen(v->file)));
-		json_object_set_new(o, "rule_line", json_integer(v->line));
+		jline_strn(&l, "rule_file", v->file, strlen(v->file), REASON_ROOM);
+		jline_int(&l, "rule_line", v->line);
+	} else {
+		jline_null(&l, "rule_file");
+		jline_null(&l, "rule_line");
 	}
-	event_emit("policy_violation", o, text);
+	event_line("policy_violation", &l);
 }
 
 void
@@ -179,13 +234,15 @@ note_violation(const struct query *q, const struct violation *v)
 {
 	char name[WIRE_NAME_STRLEN], ip[ADDR_STRLEN];
 	char what[WIRE_NAME_STRLEN + ADDR_STRLEN + 16];
-	char text[sizeof(what) + 160];
+	bool said;
 
 	wire_qname(q->msg, &q->wire, name);
 	if (v->addr == NULL)
 		snprintf(what, sizeof(what), "dns %s", name);
 	else
 		snprintf(what, sizeof(what), "dns %s -> %s", name, addr_ip_str(v->addr, ip));
-	snprintf(text, sizeof(text), "%s: %.150s", what, v->text);
-	violation_emit(v, name, denial_tell(what, v->text, v->hint) ? NULL : text);
+	said = (v->permitted ? denial_permit : denial_tell)(what, v->text, v->hint);
+	live_say(LIVE_BAD, "DNS", v->permitted ? "WOULD BE BLOCKED" : "BLOCKED",
+	    what + strlen("dns "), said ? "" : v->text);
+	violation_emit(q, v, name);
 }

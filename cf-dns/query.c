@@ -60,6 +60,7 @@ static const struct {
 	const char	*what;
 	answer_hook	*hook;
 } after[] = {
+	{ "rules that came meanwhile", filter_answer },
 	{ "an address that is not told", answer_rebinding },
 	{ "a key that hides names", answer_ech },
 	{ "the cache", kept_store },
@@ -134,7 +135,7 @@ void
 query_finish(struct query *q, const uint8_t *msg, size_t len)
 {
 	if (q->own)
-		alias_resolved(q);
+		alias_resolved(q, msg, len);
 	else
 		chan_send(q->dns->stack, MSG_ANSWER, q->flow, NULL, 0, msg, len, -1);
 	servers_drop(q->servers);
@@ -513,6 +514,7 @@ take_route(struct query *q, struct resolver *r)
 {
 	q->via = r;
 	q->generation = q->dns->generation;
+	q->rules = q->dns->filter.generation;
 	if (r == &q->dns->listed)
 		q->servers = servers_hold(q->dns->servers);
 }

@@ -208,11 +208,17 @@ reverse6(const char *name, struct addr *a)
 }
 
 bool
+synth_reverse_addr(const char *name, struct addr *a)
+{
+	return reverse4(name, a) || reverse6(name, a);
+}
+
+bool
 synth_reverse(const char *name, uint32_t *number)
 {
 	struct addr a;
 
-	if ((!reverse4(name, &a) && !reverse6(name, &a)) || !synthetic_is(&a))
+	if (!synth_reverse_addr(name, &a) || !synthetic_is(&a))
 		return false;
 	*number = synthetic_number(&a);
 	return true;

@@ -49,6 +49,8 @@ void		 synth_keep(struct synth *, uint32_t number, uint8_t family,
 size_t		 synth_real(const struct synth *, uint32_t number, uint8_t family, uint64_t now_ms,
 		    struct addr *out);
 
+/* The address that a reverse name (in the form of name.h) is of, whichever.  False: it is none. */
+bool		 synth_reverse_addr(const char *name, struct addr *);
 /* The number that a reverse name (in the form of name.h) asks for.  False: it is of no range. */
 bool		 synth_reverse(const char *name, uint32_t *number);
 

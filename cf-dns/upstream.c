@@ -119,6 +119,17 @@ refill(struct dns *dns, struct stock *s)
 			return;
 }
 
+void
+upstream_forget(struct dns *dns)
+{
+	struct port *p;
+
+	for (size_t i = 0; i < dns->nstocks; i++)
+		if (!servers_have(dns->servers, &dns->stocks[i].server))
+			while ((p = stock_any(&dns->stocks[i])) != NULL)
+				port_drop(p, CLOSE_EOF);
+}
+
 uint64_t
 upstream_tick(struct dns *dns)
 {

@@ -1,8 +1,11 @@
 /*
  * main.c - cf-doctor: can this host do it, and what did a run do.
  *
- * Two programs in one file, told apart by the first word: the checks (doctor.h), and
- * `summary`, the sealed child of cf-spawn that prints the end of a run (summary.h).
+ * Several programs in one file, told apart by the first word: the checks (doctor.h); `summary`,
+ * the sealed child of cf-spawn that prints the end of a run (summary.h); `report`, which tells what
+ * a recorded run did (flowlog.h); `monitor`, the table of flows on a terminal (monitor.h); `why`
+ * (why.h); `policy-test`, which tells what of a recorded run a policy would have refused
+ * (poltest.h); and `policy-diff`, which compares two (poldiff.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -14,15 +17,21 @@
 
 #include "cli.h"
 #include "doctor.h"
+#include "flowlog.h"
 #include "log.h"
+#include "monitor.h"
+#include "poldiff.h"
+#include "poltest.h"
 #include "summary.h"
+#include "why.h"
 
 struct options {
 	struct summary_conf	summary;
+	struct monitor_conf	monitor;
 	bool			json, print;
 };
 
-static const struct cli	doctor_cli, summary_cli;
+static const struct cli	doctor_cli, summary_cli, monitor_cli;
 
 static bool
 set_format(void *conf, const char *arg, char *why)
@@ -42,7 +51,51 @@ set_facts_fd(void *conf, const char *arg, char *why)
 	return cli_fd(arg, &((struct options *)conf)->summary.facts_fd, why);
 }
 
+static bool
+set_learn_fd(void *conf, const char *arg, char *why)
+{
+	return cli_fd(arg, &((struct options *)conf)->summary.learn_fd, why);
+}
+
+static bool
+set_threshold(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, 1000000, &((struct options *)conf)->summary.threshold, why);
+}
+
+static bool
+set_no_summary(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct options *)conf)->summary.no_summary, why);
+}
+
 CLI_SET(options, print, cli_true)
+
+static bool
+set_tty_fd(void *conf, const char *arg, char *why)
+{
+	return cli_fd(arg, &((struct options *)conf)->monitor.tty_fd, why);
+}
+
+static bool
+set_term(void *conf, const char *arg, char *why)
+{
+	(void)why;
+	((struct options *)conf)->monitor.term = arg;
+	return true;
+}
+
+static bool
+set_no_color(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct options *)conf)->monitor.no_color, why);
+}
+
+static bool
+set_leave(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct options *)conf)->monitor.leave, why);
+}
 
 static bool
 set_doctor_help(void *conf, const char *arg, char *why)
@@ -57,6 +110,14 @@ set_summary_help(void *conf, const char *arg, char *why)
 {
 	(void)conf, (void)arg, (void)why;
 	cli_help(&summary_cli);
+	exit(0);
+}
+
+static bool
+set_monitor_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&monitor_cli);
 	exit(0);
 }
 
@@ -79,14 +140,32 @@ static const struct cli_option doctor_options[] = {
 static const struct cli_option summary_options[] = {
 	{ 0,   "facts-fd", "N",    set_facts_fd,     "descriptor that the facts of the run come from" },
 	{ 0,   "format",   "FORM", set_format,       "text (the default) or json" },
+	{ 0,   "learn-fd", "N",    set_learn_fd,     "write a profile of what was needed there" },
+	{ 0,   "learn-threshold", "N", set_threshold, "names below one that make a wildcard (0: none)" },
+	{ 0,   "no-summary", NULL, set_no_summary,   "print none; with --learn-fd" },
 	{ 'h', "help",     NULL,   set_summary_help, "print this" },
 	{ 'n', "check",    NULL,   set_print,        "print what the sandbox allows, and exit" },
 	{ 'V', "version",  NULL,   set_version,      "print the version" },
 	{ 0,   NULL,       NULL,   NULL,             NULL }
 };
 
+static const struct cli_option monitor_options[] = {
+	{ 0,   "leave",    NULL,   set_leave,        "end with the log, and do not wait for q" },
+	{ 0,   "no-color", NULL,   set_no_color,     "no colours (as with NO_COLOR)" },
+	{ 0,   "term",     "TYPE", set_term,         "of the terminal (TERM)" },
+	{ 0,   "tty-fd",   "N",    set_tty_fd,       "descriptor of the terminal (/dev/tty)" },
+	{ 'h', "help",     NULL,   set_monitor_help, "print this" },
+	{ 'n', "check",    NULL,   set_print,        "print what the sandbox allows, and exit" },
+	{ 'V', "version",  NULL,   set_version,      "print the version" },
+	{ 0,   NULL,       NULL,   NULL,             NULL }
+};
+
 static const struct cli doctor_cli = {
-	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]",
+	"cf-doctor", "[options] [CHECK ...]\n       cf-doctor summary [options]\n"
+	"       cf-doctor report [options] FILE\n       cf-doctor monitor [options] [FLOW.jsonl]\n"
+	"       cf-doctor why [options of a policy] DEST\n"
+	"       cf-doctor policy-test [policy options] FILE\n"
+	"       cf-doctor policy-diff [options] OLD NEW",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -97,10 +176,112 @@ static const struct cli summary_cli = {
 	summary_options
 };
 
+static const struct cli monitor_cli = {
+	"cf-doctor monitor", "[options] [FLOW.jsonl]",
+	"Show the flows of a log in a table on the terminal, as they come.",
+	monitor_options
+};
+
+static int
+monitor_main(int argc, char **argv)
+{
+	struct options o = { .monitor.tty_fd = -1 };
+	int first = cli_parse(&monitor_cli, &o, argc, argv, 2);
+
+	if (o.print) {
+		sandbox_print(monitor_sandbox);
+		return 0;
+	}
+	if (first + 1 < argc) {
+		log_fatal_status(2);
+		fatalx("more than one log (try: cf-doctor monitor --help)");
+	}
+	o.monitor.file = argv[first];
+	return monitor_run(&o.monitor);
+}
+
+/* ---- report ---- */
+
+static const struct cli	report_cli;
+
+struct report_options {
+	struct flowlog_conf	conf;
+	bool			print;
+};
+
+static bool
+set_form(void *conf, const char *arg, char *why)
+{
+	if (flowlog_form(arg, &((struct report_options *)conf)->conf.form))
+		return true;
+	snprintf(why, CLI_WHY_LEN, "it is one of text, markdown, json and html");
+	return false;
+}
+
+static bool
+set_lenient(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct report_options *)conf)->conf.lenient = true;
+	return true;
+}
+
+static bool
+set_report_print(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	((struct report_options *)conf)->print = true;
+	return true;
+}
+
+static bool
+set_report_help(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	cli_help(&report_cli);
+	exit(0);
+}
+
+static const struct cli_option report_options[] = {
+	{ 0,   "format",   "FORM", set_form,	     "text (the default), markdown, json or html" },
+	{ 0,   "lenient",  NULL,   set_lenient,	     "count lines that are no event, and go on" },
+	{ 'h', "help",     NULL,   set_report_help,  "print this" },
+	{ 'n', "check",    NULL,   set_report_print, "print what the sandbox allows, and exit" },
+	{ 'V', "version",  NULL,   set_version,      "print the version" },
+	{ 0,   NULL,       NULL,   NULL,             NULL }
+};
+
+static const struct cli report_cli = {
+	"cf-doctor report", "[options] FILE",
+	"Say what a run did, from its flow log (- is the standard input).",
+	report_options
+};
+
+static int
+report_main(int argc, char **argv)
+{
+	struct report_options o = { 0 };
+	int at = cli_parse(&report_cli, &o, argc, argv, 2);
+
+	if (o.print) {
+		sandbox_print(flowlog_sandbox);
+		return 0;
+	}
+	if (at + 1 != argc) {
+		log_fatal_status(2);
+		fatalx("%s (try: cf-doctor report --help)", at == argc ? "no flow log is named" :
+		    "one flow log at a time");
+	}
+	o.conf.path = argv[at];
+	return flowlog_run(&o.conf);
+}
+
+/* ---- the first word ---- */
+
 static int
 summary_main(int argc, char **argv)
 {
-	struct options o = { .summary.facts_fd = -1 };
+	struct options o = { .summary = { .facts_fd = -1, .learn_fd = -1 } };
 
 	if (cli_parse(&summary_cli, &o, argc, argv, 2) != argc) {
 		log_fatal_status(2);
@@ -148,6 +329,16 @@ main(int argc, char *argv[])
 	log_init("cf-doctor", 0);
 	if (argc > 1 && strcmp(argv[1], "summary") == 0)
 		return summary_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "monitor") == 0)
+		return monitor_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "why") == 0)
+		return why_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return report_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "policy-test") == 0)
+		return poltest_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "policy-diff") == 0)
+		return poldiff_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

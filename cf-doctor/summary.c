@@ -6,6 +6,9 @@
  * cf-spawn.  Both are read as they come, so nobody who writes waits for anybody else.
  * After the seal there are these two pipes and standard error, and nothing to open.
  *
+ * With --learn-fd the same events become a profile as well (learn.h), which is written there at
+ * the end.
+ *
  * A Ctrl-C is for the command; what it did until then is still to be told.
  *
  * SPDX-License-Identifier: MIT
@@ -20,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "learn.h"
 #include "log.h"
 
 #define FACTS_MAX	(1 << 20)	/* a command line of an ordinary length many times over */
@@ -27,6 +31,8 @@
 static const struct sandbox_row rows[] = {
 	ALLOW(read,	"events and facts"),
 	ALLOW(ppoll,	"wait for either"),
+	ALLOW(ftruncate, "a profile that was learned takes the place of the one before"),
+	ALLOW(sysinfo,	"how much memory there is, as qsort(3) asks"),
 	{ 0 }
 };
 
@@ -94,14 +100,14 @@ take_all(struct input *in)
 }
 
 static bool
-print(const char *text)
+print(int fd, const char *text)
 {
 	size_t len = strlen(text);
-	struct pollfd wait = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd wait = { .fd = fd, .events = POLLOUT };
 	ssize_t n;
 
 	while (len > 0) {
-		n = write(STDERR_FILENO, text, len);
+		n = write(fd, text, len);
 		if (n > 0) {
 			text += n;
 			len -= (size_t)n;
@@ -122,27 +128,58 @@ json_render(const json_t *model)
 }
 
 static int
-render(const struct input *in, bool json)
+summary_print(const struct input *in, const json_t *facts, bool json)
+{
+	json_t *model = model_new(in->tally, facts);
+	char *text = model == NULL ? NULL : json ? json_render(model) : text_render(model);
+	bool printed = text != NULL && print(STDERR_FILENO, text) &&
+	    (!json || print(STDERR_FILENO, "\n"));
+
+	if (text == NULL)
+		log_warnx("cannot make the summary: out of memory");
+	free(text);
+	json_decref(model);
+	return printed ? 0 : 1;
+}
+
+static int
+profile_write(const struct learn *learn, const json_t *facts, const struct summary_conf *conf)
+{
+	char *text = profile_render(learn, facts, (unsigned)conf->threshold);
+	int status = 1;
+
+	if (text == NULL)
+		log_warnx("cannot make the profile: out of memory");
+	else if ((ftruncate(conf->learn_fd, 0) != 0 && errno != EINVAL) ||
+	    !print(conf->learn_fd, text))	/* EINVAL: a pipe or a terminal */
+		log_warn("cannot write the profile that was learned");
+	else
+		status = 0;
+	if (learn->keys.floor > 0)
+		log_warnx("the run went to more than %d destinations: the profile lacks the rarest",
+		    LEARN_MAX);
+	free(text);
+	return status;
+}
+
+static int
+render(const struct input *in, const struct learn *learn, const struct summary_conf *conf)
 {
 	const char *why = "they are too long";
 	json_t *facts = in->facts_too_long ? NULL : facts_parse(in->facts, in->facts_len, &why);
-	json_t *model = model_new(in->tally, facts);
-	char *text = model == NULL ? NULL : json ? json_render(model) : text_render(model);
-	bool printed;
+	int status = facts == NULL;
 
 	if (facts == NULL)
 		log_warnx("the facts of the run cannot be read: %s", why);
-	if (text == NULL) {
-		log_warnx("cannot make the summary: out of memory");
-		return 1;
-	}
-	printed = print(text) && (!json || print("\n"));
-	free(text);
-	return printed && facts != NULL ? 0 : 1;
+	if (!conf->no_summary)
+		status |= summary_print(in, facts, conf->json);
+	if (learn != NULL)
+		status |= profile_write(learn, facts, conf);
+	json_decref(facts);
+	return status;
 }
 
-/* sandbox_prepare() moves 0 and 1; a descriptor that was closed must not take their place. */
-static void
+void
 standard_fds_open(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
@@ -153,23 +190,29 @@ standard_fds_open(void)
 int
 summary_run(const struct summary_conf *conf)
 {
-	const int keep[] = { conf->facts_fd, -1 };
+	const int keep[] = { conf->facts_fd, conf->learn_fd, -1 };
 	struct input in = { .facts_fd = conf->facts_fd };
+	struct learn *learn = NULL;
 	int unused, status;
 
 	if (fcntl(in.facts_fd, F_GETFD) == -1)
 		fatal("--facts-fd %d", in.facts_fd);
+	if (conf->learn_fd != -1 && fcntl(conf->learn_fd, F_GETFD) == -1)
+		fatal("--learn-fd %d", conf->learn_fd);
 	standard_fds_open();
 	sandbox_prepare(&in.events_fd, &unused, keep);
 	close(unused);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
-	if ((in.tally = tally_new()) == NULL)
+	if ((in.tally = tally_new(&tally_small)) == NULL ||
+	    (conf->learn_fd != -1 && (learn = learn_new()) == NULL))
 		fatal("cannot start");
+	if (learn != NULL)
+		tally_watch(in.tally, learn_event, learn);
 	json_object_seed(0);	/* would be read from a file at the first object */
 	sandbox_seal(summary_sandbox);
 	take_all(&in);
-	status = render(&in, conf->json);
+	status = render(&in, learn, conf);
 	free(in.facts);
 	return status;
 }

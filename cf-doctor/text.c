@@ -258,6 +258,22 @@ say_duration(FILE *f, const json_t *ms)
 	fprintf(f, "%.3f s", (double)json_integer_value(ms) / 1000);
 }
 
+/* "*=10MB/up (used=10000000, max=10000000, flows=3), ..." */
+static void
+say_quotas(FILE *f, const json_t *quotas)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(quotas, i, v) {
+		fputs(i > 0 ? ", " : "", f);
+		put_field(f, v, "quota");
+		fprintf(f, " (used=%" JSON_INTEGER_FORMAT ", max=%" JSON_INTEGER_FORMAT
+		    ", flows=%" JSON_INTEGER_FORMAT ")", number(v, "used"), number(v, "max"),
+		    number(v, "flows"));
+	}
+}
+
 static const struct line {
 	const char	*label, *part, *key;	/* part: the object inside the model, or NULL */
 	say		 say;
@@ -290,8 +306,11 @@ static const struct line {
 	{ "flows",				NULL, "flows",			put_numbers,	true },
 	{ "bytes",				NULL, "bytes",			put_numbers,	true },
 	{ "denied",			"flow_log", "denied",			put_counts,	false },
+	{ "permitted, would be denied",	"flow_log", "permitted",		put_counts,	false },
 	{ "limits reached (times)",		NULL, "limits_reached",		put_numbers,	false },
+	{ "quotas",				NULL, "quotas",			say_quotas,	false },
 	{ "beyond limits (events)",		NULL, "beyond_limits",		put_numbers,	false },
+	{ "counts may be too low by",		NULL, "inexact_by",		put_numbers,	false },
 };
 
 static bool

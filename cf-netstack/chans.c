@@ -141,13 +141,32 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_opened m;
 
-	if (!msg_opened_get(&r, &m) || (fd != -1 && (chan_caps(c) & MSG_CAP_FD) == 0)) {
+	if (!msg_opened_get(&r, &m) || (fd != -1 && ((chan_caps(c) & MSG_CAP_FD) == 0 ||
+	    (m.flags & OPENED_FIRST) != 0))) {
 		if (fd != -1)
 			close(fd);
 		chan_fail(c, "bad OPENED");
 		return;
 	}
-	flow_on_opened(s, f->flow, fd);
+	if (m.flags & OPENED_FIRST)
+		flow_on_opened_first(s, f->flow);
+	else
+		flow_on_opened(s, f->flow, fd);
+}
+
+static void
+on_go(struct chan *c, const struct frame *f, int fd)
+{
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_go m;
+
+	if (msg_go_get(&r, &m)) {
+		first_on_go(stack_of(c), f->flow, m.flags, fd);
+		return;
+	}
+	if (fd != -1)
+		close(fd);
+	chan_fail(c, "bad GO");
 }
 
 static void
@@ -199,6 +218,7 @@ on_reset(struct chan *c, const struct frame *f, int fd)
 static const struct chan_handler from_proxy[] = {
 	{ MSG_OPENED, on_opened },
 	{ MSG_REFUSED, on_refused },
+	{ MSG_GO, on_go },
 	{ MSG_DATA, on_data },
 	{ MSG_WINDOW, on_window },
 	{ MSG_EOF, on_eof },

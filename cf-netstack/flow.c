@@ -295,6 +295,8 @@ flows_end_all(struct stack *s, enum close_reason reason)
 static enum drain
 is_drained(const struct flow *f, bool empty)
 {
+	if (first_waits(f))
+		return DRAIN_WAIT;
 	if (f->kind->drained != NULL)
 		return f->kind->drained(f, empty);
 	return f->is_open || !f->asked ? DRAIN_DONE : DRAIN_WAIT;
@@ -342,8 +344,8 @@ flow_run_later(struct flow *f)
 
 /* ---- answers of cf-proxy ---- */
 
-void
-flow_on_opened(struct stack *s, uint64_t id, int fd)
+static void
+opened(struct stack *s, uint64_t id, int fd, bool owes_first)
 {
 	struct flow *f = find_id(s, id);
 
@@ -356,10 +358,22 @@ flow_on_opened(struct stack *s, uint64_t id, int fd)
 	}
 	f->is_open = true;
 	s->flows.n_opening--;
-	if (host_attach(f, fd))
+	if (owes_first ? host_attach_first(f) : host_attach(f, fd))
 		f->kind->opened(f);
 	else
 		flow_on_lost(f);
+}
+
+void
+flow_on_opened(struct stack *s, uint64_t id, int fd)
+{
+	opened(s, id, fd, false);
+}
+
+void
+flow_on_opened_first(struct stack *s, uint64_t id)
+{
+	opened(s, id, -1, true);
 }
 
 /* The descriptor cannot be used: as if the peer had failed at once. */

@@ -26,6 +26,8 @@ uint64_t flows_progress(const struct stack *);
 
 /* From cf-proxy.  fd (or -1) is taken over.  Unknown numbers are ignored: they crossed a CLOSE. */
 void	flow_on_opened(struct stack *, uint64_t id, int fd);
+/* The same where it owes its first flight. */
+void	flow_on_opened_first(struct stack *, uint64_t id);
 void	flow_on_refused(struct stack *, uint64_t id, const struct msg_refused *);
 void	flow_on_lost(struct flow *);
 /* An open flow by its number, or NULL. */

@@ -1,5 +1,6 @@
 /*
- * host.c - the host end of a flow: a connected socket, DATA frames, or a local service.
+ * host.c - the host end of a flow: a connected socket, DATA frames, or a local service; before the
+ * first two perhaps the first flight, which cf-proxy has to see (first.c).
  *
  * On the other side is the network, through a socket that the dialler connected: it was
  * judged before it came here, and nothing here can point it elsewhere (no address is ever
@@ -94,6 +95,12 @@ host_attach(struct flow *f, int fd)
 }
 
 bool
+host_attach_first(struct flow *f)
+{
+	return attach_queue(f, HOST_FIRST);
+}
+
+bool
 host_attach_local(struct flow *f, const struct local_service *service)
 {
 	if (!attach_queue(f, HOST_LOCAL))
@@ -131,13 +138,19 @@ host_close(struct flow *f, bool reset)
 	case HOST_FD:
 		if (reset && is_stream(f))
 			setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-		close(f->fd);	/* leaves the epoll set with it: there is no other descriptor */
+		/*
+		 * It would leave the set with its last descriptor, but who handed it to us may
+		 * not have closed his yet, and an event would come for a flow that is no more.
+		 */
+		watch(f, EPOLL_CTL_DEL, f->fd, 0);
+		close(f->fd);
 		f->fd = -1;
 		break;
 	case HOST_LOCAL:
 		f->queue->service->close(f, f->queue->service_arg);
 		queue_free(f);
 		break;
+	case HOST_FIRST:
 	case HOST_FRAMES:	/* the CLOSE that follows says the rest */
 		queue_free(f);
 		break;
@@ -237,6 +250,8 @@ host_send(struct flow *f, const void *data, size_t len, int *err)
 		n = fd_send(f, data, len, err);
 	else if (f->host_mode == HOST_FRAMES)
 		n = frames_send(f, data, len, err);
+	else if (f->host_mode == HOST_FIRST)
+		n = first_send(f, data, len, err);
 	else if (f->host_mode == HOST_LOCAL)
 		n = local_input(f, data, len, err);
 	else
@@ -255,6 +270,8 @@ host_shutdown(struct flow *f)
 		f->queue->eof_out = true;
 		if (f->host_mode == HOST_LOCAL)
 			f->queue->service->eof(f);
+		else if (f->host_mode == HOST_FIRST)
+			first_shutdown(f);
 		else
 			chan_send(f->stack->proxy, MSG_EOF, f->id, NULL, 0, NULL, 0, -1);
 	}
@@ -307,7 +324,7 @@ give_credit(struct flow *f, size_t len)
 	struct wr w = wr_over(body, sizeof(body));
 
 	q->owed += (uint32_t)len;
-	if (f->host_mode != HOST_FRAMES || q->owed < WINDOW_STEP)
+	if (f->host_mode == HOST_LOCAL || q->owed < WINDOW_STEP)
 		return;
 	wr_le32(&w, q->owed);
 	chan_send(f->stack->proxy, MSG_WINDOW, f->id, body, sizeof(body), NULL, 0, -1);
@@ -497,8 +514,8 @@ queue_push(struct flow *f, const void *data, size_t len)
 	return true;
 }
 
-static void
-queue_fail(struct flow *f, int err)
+void
+host_fail(struct flow *f, int err)
 {
 	f->queue->err = err;
 	f->readable = true;
@@ -514,7 +531,7 @@ framed(struct stack *s, uint64_t id)
 
 	if (f != NULL && f->host_mode == HOST_FD)
 		chan_fail(s->proxy, "a frame for a flow that has a descriptor");
-	return f != NULL && f->host_mode == HOST_FRAMES ? f : NULL;
+	return f != NULL && (f->host_mode == HOST_FRAMES || f->host_mode == HOST_FIRST) ? f : NULL;
 }
 
 void
@@ -534,7 +551,7 @@ host_on_data(struct stack *s, uint64_t id, const uint8_t *data, size_t len)
 	if (queue_push(f, data, len))
 		f->kind->readable(f);
 	else
-		queue_fail(f, ENOMEM);
+		host_fail(f, ENOMEM);
 }
 
 void
@@ -570,10 +587,16 @@ host_on_eof(struct stack *s, uint64_t id)
 void
 host_on_reset(struct stack *s, uint64_t id, uint32_t err)
 {
-	struct flow *f = framed(s, id);
+	struct flow *f = flow_by_id(s, id);
 
-	if (f != NULL)
-		queue_fail(f, err != 0 && err < 4096 ? (int)err : ECONNRESET);
+	if (f == NULL)
+		return;
+	if (f->host_mode == HOST_FIRST || f->host_mode == HOST_FRAMES) {
+		host_fail(f, err != 0 && err < 4096 ? (int)err : ECONNRESET);
+	} else {			/* the rules have changed: nothing that waits is delivered */
+		f->kind->aborted(f);
+		flow_end(f, CLOSE_RESET);
+	}
 }
 
 /* ---- local services ---- */
@@ -598,7 +621,7 @@ local_send(struct flow *f, const void *data, size_t len)
 	if (f->host_mode != HOST_LOCAL || len == 0)
 		return f->host_mode == HOST_LOCAL;
 	if (!queue_push(f, data, len)) {
-		queue_fail(f, ENOMEM);
+		host_fail(f, ENOMEM);
 		return false;
 	}
 	flow_run_later(f);
@@ -616,7 +639,7 @@ void
 local_fail(struct flow *f)
 {
 	if (f->host_mode == HOST_LOCAL)
-		queue_fail(f, ECONNRESET);
+		host_fail(f, ECONNRESET);
 }
 
 void

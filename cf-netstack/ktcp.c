@@ -30,10 +30,8 @@
  * is under way; else one copied piece (16 KiB; 64 in frames) or one pipe (256 KiB) a direction.  The
  * kernel holds the receive buffer that the listener was given and a send buffer (tcp_wmem).
  *
- * First flight: nothing above needs the host end before RELAY.  An OPENED without a descriptor
- * could inject and accept just so, and read the first bytes into `up.left`, to be sent up in
- * frames; the descriptor that comes with the answer is then attached, and pump_run() goes on
- * from there.
+ * First flight (first.c): nothing here needs the host end before RELAY, and there it is copied to
+ * until the descriptor has come; from then on payload moves as in any flow.
  *
  * Not done: keepalive and urgent data end here (the latter becomes ordinary bytes).
  *
@@ -63,13 +61,17 @@
 #define SYN_TOTAL	((size_t)1 << 20)	/* of all that are longer than SYN_PLAIN */
 #define INJECT_MS	3000		/* the SYN|ACK is sent again once in this time */
 #define ACCEPT_BURST	64		/* then others have their turn */
+#define STATE_CLOSE	7		/* of tcpi_state; netinet/tcp.h cannot be had as well */
+#define SETTLE_LOOK	10		/* ms, and after a while: */
+#define SETTLE_LOOK_LATE 200
+#define SETTLE_MOST	2000		/* ms that a child which writes may take nothing */
 #define ACCEPT_AGAIN	100		/* ms, without a descriptor to accept with */
 #define CHILD_BIT	1u		/* in the pointer given to epoll */
 
 const struct sandbox_row ktcp_rows[] = {
 	ALLOW(accept4,		"connections that the child's kernel has completed"),
 	ALLOW(getsockname,	"whom the child meant to reach"),
-	ALLOW_ARG2(getsockopt, 1, IPPROTO_TCP, 2, TCP_INFO, "how many segments it was"),
+	ALLOW_ARG2(getsockopt, 1, IPPROTO_TCP, 2, TCP_INFO, "how many segments it was, and if all have arrived"),
 	ALLOW_ARG2(setsockopt, 1, SOL_SOCKET, 2, SO_OOBINLINE, "urgent data is ordinary"),
 	{ 0 }
 };
@@ -98,6 +100,7 @@ struct ktcp {
 	struct syn	*syn;		/* until it is accepted */
 	struct sock	 child;
 	struct pump	 up, down;
+	uint64_t	 settled, settled_at;	/* a reset is due: bytes it has, and since when no more */
 };
 
 struct listener {
@@ -337,6 +340,51 @@ is_down_dry(const struct ktcp *k)
 	return k->down_done || (!k->f.readable && !pump_holds(&k->down));
 }
 
+/* What the child's kernel has not taken a reset throws away. */
+static bool
+is_unsettled(const struct ktcp *k, const struct tcp_info *info)
+{
+	return host_was_cut(&k->f) && info->tcpi_state != STATE_CLOSE &&
+	    (info->tcpi_unacked > 0 || info->tcpi_notsent_bytes > 0);
+}
+
+static void	advance(struct ktcp *);
+
+static void
+on_settle(struct stack *s, struct timer *t)
+{
+	(void)s;
+	advance((struct ktcp *)((char *)t - offsetof(struct flow, timer)));
+}
+
+/*
+ * The host has failed.  Is the child still to have something before it gets the reset?  One that
+ * reads slowly has its time; one that takes nothing and waits for us to read is to know.
+ */
+static bool
+waits_for_child(struct ktcp *k)
+{
+	uint64_t now = k->f.stack->now;
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	char byte;
+
+	if (getsockopt(k->child.fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return !is_down_dry(k);
+	if (is_down_dry(k) && !is_unsettled(k, &info))
+		return false;
+	if (k->settled_at == 0 || info.tcpi_bytes_acked != k->settled) {
+		k->settled = info.tcpi_bytes_acked;
+		k->settled_at = now;
+	}
+	if (now - k->settled_at >= SETTLE_MOST && recv(k->child.fd, &byte, 1,
+	    MSG_PEEK | MSG_DONTWAIT) > 0)
+		return false;
+	timer_set(k->f.stack, &k->f.timer, now - k->settled_at < SETTLE_MOST / 2 ? SETTLE_LOOK :
+	    SETTLE_LOOK_LATE, on_settle);
+	return true;
+}
+
 static void
 advance(struct ktcp *k)
 {
@@ -355,7 +403,7 @@ advance(struct ktcp *k)
 		return;
 	if (k->child_failed && (!more || k->up_done))
 		end(k, CLOSE_RESET, true);
-	else if (k->host_failed && is_down_dry(k))
+	else if (k->host_failed && !waits_for_child(k))
 		end(k, CLOSE_PEER, true);
 	else if (k->up_done && k->down_done && !k->child_failed && !k->host_failed)
 		end(k, CLOSE_EOF, false);

@@ -11,12 +11,14 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cli.h"
+#include "counts.h"
 #include "log.h"
 #include "loop.h"
 
 struct conf {
 	int	proxy_fd, dns_fd, capture_fd, tun_fd;
 	int	verbose;
+	long	counts;			/* seconds; 0: nobody asks */
 	bool	print;
 };
 
@@ -26,6 +28,12 @@ CLI_SET(conf, proxy_fd, cli_fd)
 CLI_SET(conf, dns_fd, cli_fd)
 CLI_SET(conf, capture_fd, cli_fd)
 CLI_SET(conf, tun_fd, cli_fd)
+static bool
+set_counts(void *c, const char *arg, char *why)
+{
+	return cli_number(arg, 1, 3600, &((struct conf *)c)->counts, why);
+}
+
 CLI_SET_HELPER(conf, netstack_cli)
 
 static const struct cli_option options[] = {
@@ -33,6 +41,8 @@ static const struct cli_option options[] = {
 	{ 0,   "dns-fd",     "N", set_dns_fd,     "channel to cf-dns: every query goes there" },
 	{ 0,   "capture-fd", "N", set_capture_fd, "channel to cf-capture: every packet goes there, too" },
 	{ 0,   "tun-fd",     "N", set_tun_fd,     "the TUN device, where it does not come by message" },
+	{ 0,   "counts",     "SECONDS", set_counts,
+	  "tell cf-proxy so often what busy flows have carried" },
 	{ 'n', "print",      NULL, set_print,     "print what the sandbox allows, and exit" },
 	{ 'v', "verbose",    NULL, set_verbose,   "say more on standard error; twice: each step" },
 	{ 'h', "help",       NULL, set_help,      "print this, and exit" },
@@ -75,6 +85,8 @@ main(int argc, char *argv[])
 
 	sandbox_prepare(&fds.spawn_r, &fds.spawn_w, keep);
 	loop_open(&loop, &stack, &fds);
+	loop_clock(&stack);
+	counts_start(&stack, (uint64_t)conf.counts * 1000);
 	sandbox_seal(netstack_sandbox);
 	return loop_run(&loop);
 }

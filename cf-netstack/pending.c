@@ -45,6 +45,26 @@ pending_take(struct pending *q)
 	return item;
 }
 
+struct pending_item *
+pending_take_one(struct pending *q)
+{
+	struct pending_item *item = q->first, *one;
+	size_t len;
+
+	if (item == NULL || item->gso_size == 0 || item->len <= item->gso_size)
+		return pending_take(q);
+	len = item->gso_size;
+	if ((one = malloc(sizeof(*one) + len)) == NULL)
+		return NULL;
+	*one = (struct pending_item){ .attr = item->attr, .len = len };
+	memcpy(one->data, item->data, len);
+	item->len -= len;
+	memmove(item->data, item->data + len, item->len);
+	q->bytes -= len;
+	total -= len;
+	return one;
+}
+
 void
 pending_done(struct pending *q)
 {

@@ -33,6 +33,8 @@ struct pending {
 void			 pending_add(struct pending *, const struct dattr *, const uint8_t *data,
 			    size_t len, size_t gso_size);
 struct pending_item	*pending_take(struct pending *);	/* the first, or NULL; free() it */
+/* Of a train only its first datagram. */
+struct pending_item	*pending_take_one(struct pending *);
 void			 pending_done(struct pending *);
 
 #endif

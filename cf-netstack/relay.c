@@ -241,6 +241,8 @@ down_end(struct tcp *t, ssize_t n)
 {
 	if (n == HOST_EOF && !t->up_failed)
 		t->host_eof = true;
+	else if (host_was_cut(&t->f) && t->una != t->nxt)
+		return;			/* the ACK that is due brings us here again */
 	else if (n != HOST_AGAIN || t->up_failed)
 		tcp_abort(t, CLOSE_PEER);
 }

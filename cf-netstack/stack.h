@@ -27,6 +27,7 @@
 #ifndef CF_STACK_H
 #define CF_STACK_H
 
+#include <errno.h>
 #include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -136,7 +137,7 @@ struct flow_kind {
 	void		 (*done)(struct flow *);
 };
 
-enum host_mode { HOST_NONE, HOST_FD, HOST_FRAMES, HOST_LOCAL };
+enum host_mode { HOST_NONE, HOST_FD, HOST_FRAMES, HOST_FIRST, HOST_LOCAL };
 
 /* A piece of a stream or one datagram that came in DATA frames or from a local service. */
 struct host_chunk {
@@ -155,6 +156,7 @@ struct host_queue {
 	uint32_t	 credit_out;	/* what we may still send */
 	bool		 eof_in;	/* the other end has ended its stream */
 	bool		 eof_out;	/* we have */
+	bool		 first_out;	/* HOST_FIRST: a FIRST waits for its answer */
 	int		 err;		/* it was reset: errno */
 	const struct local_service *service;
 	void		*service_arg;	/* the service's own */
@@ -185,10 +187,11 @@ struct flow {
 
 	enum host_mode	 host_mode;
 	int		 fd;		/* HOST_FD, else -1 */
-	struct host_queue *queue;	/* HOST_FRAMES and HOST_LOCAL */
+	struct host_queue *queue;	/* HOST_FRAMES, HOST_FIRST and HOST_LOCAL */
 
 	uint64_t	 up_bytes, down_bytes;	/* payload; host.c counts both */
 	uint32_t	 up_packets, down_packets; /* the child end counts these */
+	uint64_t	 told_bytes;	/* their sum, when cf-proxy was last told (counts.c) */
 	struct timer	 timer;		/* the child end's */
 };
 
@@ -247,6 +250,15 @@ static inline int
 host_fd(const struct flow *f)
 {
 	return f->host_mode == HOST_FD ? f->fd : -1;
+}
+/*
+ * The policy has ended it (RESET with EACCES): what it gave before that is still the child's, who
+ * is to have it all before the reset.
+ */
+static inline bool
+host_was_cut(const struct flow *f)
+{
+	return f->host_mode == HOST_FRAMES && f->queue->err == EACCES;
 }
 /* The pending error of the socket (SO_ERROR, which clears it); 0 for none. */
 int	host_error(struct flow *);
@@ -373,6 +385,8 @@ struct stack {
 	uint64_t	 now;		/* ms, monotonic; the same during a turn */
 	uint64_t	 now_us;
 	struct timers	 timers;
+	struct timer	 counts;	/* counts.c */
+	uint64_t	 counts_every;	/* ms */
 	struct tun	 tun;
 	struct flow_table flows;
 	struct flow_list run;		/* flows with more to do */

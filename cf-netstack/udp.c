@@ -4,7 +4,8 @@
  * A flow is a pair of addresses and ports; its host end is a connected socket.  cf-proxy
  * gives the flows of one child socket one host port, so peers see one sender.
  *
- *   datagram --> flow? no --> OPEN, kept (pending.c) --> OPENED --> sent
+ *   datagram --> flow? no --> OPEN, kept (pending.c) --> OPENED --> sent (or each in a FIRST,
+ *                   |                                |              until GO)
  *                   |                                '-> REFUSED --> ICMP error about each
  *                   '-- yes --> gathered until the burst of packets ends --> sent
  *
@@ -59,6 +60,7 @@ struct udp_flow {
 	unsigned	 train_n;
 	bool		 train_closed;	/* the last one was short */
 	struct dattr	 train_attr;
+	bool		 owes_first;	/* its first flight goes up to cf-proxy (first.c) */
 	size_t		 size_max;	/* trains of this size or more were refused; 0: none was */
 };
 
@@ -266,19 +268,44 @@ udp_burst_end(struct stack *s)
 
 /* ---- the life of a flow ---- */
 
+/* The next datagram of the first flight; those behind it wait for what is said to it. */
 static void
-on_opened(struct flow *f)
+speak_first(struct udp_flow *u)
 {
-	struct udp_flow *u = udp_of(f);
+	struct pending_item *item = pending_take_one(&u->d.pending);
+
+	if (item == NULL)
+		return;
+	send_one(u, &item->attr, item->data, item->len);
+	free(item);
+}
+
+/* All that waits leaves. */
+static void
+begin(struct udp_flow *u)
+{
+	struct flow *f = &u->d.f;
 	struct pending_item *item;
 
-	dflow_answered(&u->d);
 	dsock_watch(f, true);
 	while (!f->dead && (item = pending_take(&u->d.pending)) != NULL) {
 		udp_up(u, &item->attr, item->data, item->len, item->gso_size);
 		free(item);
 	}
 	train_flush(u);
+}
+
+static void
+on_opened(struct flow *f)
+{
+	struct udp_flow *u = udp_of(f);
+
+	dflow_answered(&u->d);
+	u->owes_first = f->host_mode == HOST_FIRST;
+	if (u->owes_first)
+		speak_first(u);
+	else
+		begin(u);
 }
 
 static void
@@ -482,11 +509,20 @@ on_done(struct flow *f)
 	train_unlink(u);
 }
 
-/* The socket takes datagrams again: none has waited. */
+/* None has waited for the socket to take datagrams again, but for the first flight to be over. */
 static void
 on_writable(struct flow *f)
 {
-	(void)f;
+	struct udp_flow *u = udp_of(f);
+
+	if (!u->owes_first)
+		return;
+	if (f->host_mode == HOST_FIRST) {
+		speak_first(u);
+	} else {
+		u->owes_first = false;
+		begin(u);
+	}
 }
 
 static void
@@ -555,6 +591,12 @@ on_any_refused(struct flow *f, const struct msg_refused *m)
 }
 
 static void
+on_any_writable(struct flow *f)
+{
+	(void)f;			/* nothing is ever sent */
+}
+
+static void
 on_any_done(struct flow *f)
 {
 	dflow_done(dflow_of(f));
@@ -566,7 +608,7 @@ static const struct flow_kind any_kind = {
 	.opened = on_any_opened,
 	.refused = on_any_refused,
 	.readable = on_any_readable,
-	.writable = on_writable,
+	.writable = on_any_writable,
 	.aborted = on_aborted,
 	.done = on_any_done,
 };
@@ -614,8 +656,14 @@ udp_input(struct stack *s, const struct pkt *p, const struct virtio_net_hdr *vh)
 	if (u == NULL && (u = (struct udp_flow *)dflow_start(s, &udp_kind, p, &p->dst,
 	    IDLE_ASKED_MS)) == NULL)
 		return;
-	if (u->d.f.is_open)
+	if (u->d.f.is_open && !u->owes_first) {
 		udp_up(u, &attr, pkt_payload(p), p->payload_len, gso_size);
-	else
-		pending_add(&u->d.pending, &attr, pkt_payload(p), p->payload_len, gso_size);
+		return;
+	}
+	pending_add(&u->d.pending, &attr, pkt_payload(p), p->payload_len, gso_size);
+	if (u->owes_first) {
+		dflow_sent(&u->d);
+		if (u->d.f.writable)
+			speak_first(u);
+	}
 }

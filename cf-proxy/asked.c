@@ -20,6 +20,9 @@
 
 #include "broker.h"
 #include "denial.h"
+#include "event.h"
+#include "first.h"
+#include "synthetic.h"
 
 #define FLOWS_MAX	65536		/* about 10 MiB of table */
 
@@ -28,7 +31,8 @@
 struct record_names
 asked_names(const struct asked *fl)
 {
-	struct record_names out = { .n = 0 };
+	struct record_names out = { .flow = fl->id, .who = fl->who, .rule = fl->rule,
+	    .server_name = fl->server_name, .local = fl->opened ? &fl->local : NULL };
 
 	if (fl->alias != NULL)
 		out.name[out.n++] = alias_name(fl->alias);
@@ -43,7 +47,7 @@ asked_names(const struct asked *fl)
 struct record_names
 asked_names_at(struct broker *b, const struct addr *a)
 {
-	struct record_names out = { .n = 0 };
+	struct record_names out = { .flow = b->opening.flow, .who = b->opening.who };
 
 	if (b->names == NULL)
 		return out;
@@ -73,11 +77,42 @@ turn_away(struct broker *b, uint64_t id, const struct msg_open *o, enum limit wh
 	proxy_refuse(b->client, id, &refused_by_limit, why);
 }
 
+bool
+asked_is_told(const struct broker *b, const struct msg_open *o)
+{
+	return b->synthetic && synthetic_is(&o->dst) && way_tells(b->way, o);
+}
+
+bool
+asked_judge(const struct broker *b, const struct asked *fl, const char *const *names, size_t n,
+    struct rules_words *why)
+{
+	if (fl->alias != NULL && alias_is_told(fl->alias))
+		return n > 0 && judge_named(b->judge, &fl->open, names[0], why);
+	return judge_flow(b->judge, &fl->open, names, n, why);
+}
+
+bool
+asked_may_leave(struct broker *b, struct msg_open *o, const struct record_names *names,
+    struct rules_words *why)
+{
+	if (!way_choose(b->way, o, names, why))
+		return false;
+	if ((asked_is_told(b, o) ? judge_named(b->judge, o, names->name[0], why) :
+	    judge_flow(b->judge, o, names->name, names->n, why)) &&
+	    !first_is_refused(b, o, names, why))
+		return true;
+	if (!judge_permits(b->judge, why))
+		return false;
+	record_permitted(o, why, names);
+	return true;
+}
+
 void
 asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
     const struct record_names *names, const struct rules_words *why)
 {
-	record_violation(o, why, names->n > 0 ? names->name[0] : NULL);
+	record_violation(o, why, names);
 	proxy_refuse(b->client, id, &refused_by_policy, why->text);
 }
 
@@ -91,6 +126,17 @@ asked_nowhere(struct broker *b, uint64_t id, const struct msg_open *o,
 }
 
 /* ---- the table ---- */
+
+/* A copy to keep; NULL where there is none, or no memory: then it is not known. */
+static struct who *
+who_keep(const struct who *w)
+{
+	struct who *copy = w != NULL ? malloc(sizeof(*copy)) : NULL;
+
+	if (copy != NULL)
+		*copy = *w;
+	return copy;
+}
 
 static void
 names_let_go(struct broker *b, struct name_at *const *held, size_t n)
@@ -116,7 +162,8 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 		free(fl);
 		return NULL;
 	}
-	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n };
+	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n,
+	    .kept_fd = -1, .who = who_keep(b->opening.who) };
 	for (size_t i = 0; i < n; i++)
 		fl->names[i] = held[i];
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
@@ -128,7 +175,11 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 static bool
 fds_reach(const struct broker *b)
 {
-	return !b->passes_fds || b->n_opening + chan_fds_queued(b->client) < b->fds_max;
+	size_t each = b->keeps ? 2 : 1;		/* with the copy that stays */
+
+	return !b->passes_fds ||
+	    each * b->n_opening + b->n_kept + firsts_held(b->firsts) + chan_fds_queued(b->client) <
+	    b->fds_max;
 }
 
 struct asked *
@@ -143,16 +194,15 @@ asked_admit(struct broker *b, uint64_t id, const struct msg_open *o)
 	return fl;
 }
 
-void
-asked_dial(struct broker *b, const struct asked *fl, const char *name)
+const char *
+asked_name_for_proxy(struct broker *b, const struct asked *fl)
 {
-	uint8_t body[MSG_OPEN_LEN];
-	struct wr w = wr_over(body, sizeof(body));
+	struct record_names names = asked_names(fl);
 
-	broker_late_send(b);
-	msg_open_put(&w, &fl->open);
-	chan_send(b->dialler, MSG_OPEN, fl->id, body, sizeof(body), name,
-	    name != NULL ? strlen(name) : 0, -1);
+	if (fl->alias != NULL)
+		return alias_is_told(fl->alias) ? alias_name(fl->alias) : NULL;
+	return way_name(b->way, &fl->open, &names,
+	    b->names != NULL && names_pinned(b->names, &fl->open.dst));
 }
 
 void
@@ -160,11 +210,36 @@ asked_free(struct broker *b, struct asked *fl)
 {
 	if (!fl->opened)
 		b->n_opening--;
+	reload_let_go(b, fl);
 	idmap_take(&b->by_id, fl->id);
 	TAILQ_REMOVE(&b->flows, fl, all);
 	names_let_go(b, fl->names, fl->n_names);
 	alias_free(fl->alias);
+	first_free(b, fl);
+	quota_release(fl->quota);
+	free(fl->who);
+	free(fl->rule);
+	free(fl->server_name);
 	free(fl);
+}
+
+void
+asked_rule(struct broker *b, struct asked *fl)
+{
+	struct record_names names = asked_names(fl);
+	struct rules_words words;
+
+	if (event_logged() && judge_allowed(b->judge, &fl->open, names.name, names.n, &words)) {
+		free(fl->rule);
+		fl->rule = strdup(words.text);
+	}
+}
+
+void
+record_server_name(struct asked *fl, const char *name)
+{
+	free(fl->server_name);
+	fl->server_name = event_logged() ? strdup(name) : NULL;
 }
 
 void
@@ -172,11 +247,16 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 {
 	static const char given_up[] = "given up before it was open";
 	struct record_names names = asked_names(fl);
+	struct msg_close counted = *m;
 
 	if (fl->alias != NULL && !alias_was_tried(fl->alias))
 		record_attempt(&fl->open, &names);
-	if (fl->opened)
-		record_end(fl->id, &fl->open, &names, m, uv_now(&b->loop) - fl->since);
+	if (fl->opened && quota_counts(fl->quota)) {
+		counted.up_bytes = quota_passed(fl->quota, true);
+		counted.down_bytes = quota_passed(fl->quota, false);
+	}
+	if (fl->opened || fl->first != NULL)
+		record_end(&fl->open, &names, &counted, fl->over, uv_now(&b->loop) - fl->since);
 	else
 		record_result(&fl->open, &names, given_up, sizeof(given_up) - 1);
 	asked_free(b, fl);
@@ -190,6 +270,8 @@ asked_end_all(struct broker *b)
 
 	while ((fl = TAILQ_FIRST(&b->flows)) != NULL)
 		asked_end(b, fl, &m);
+	if (b->quotas != NULL)
+		quotas_record(b->quotas);
 	record_limits_end();
 	denial_end();
 }

@@ -1,6 +1,7 @@
 /*
  * broker.h - the policy stage's insides: broker.c (who may say what), asked.c (the flows, from
- * their OPEN to the end), alias.c (addresses that stand for a name).
+ * their OPEN to the end), alias.c (addresses that stand for a name), first.c (what a flow says
+ * first), payload.c (what passes in frames), reload.c (new rules).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,11 +14,15 @@
 #include "chan_uv.h"
 #include "idmap.h"
 #include "namechan.h"
+#include "quota.h"
 #include "proxy.h"
+#include "who.h"
 
 #define LATE_MAX	64
 
 struct alias;
+struct first;
+struct firsts;
 struct way;
 
 /* A flow that cf-netstack has asked for. */
@@ -26,8 +31,17 @@ struct asked {
 	uint64_t	 id;
 	uint64_t	 since;		/* ms, when it was asked for */
 	bool		 opened;
+	bool		 relayed;	/* its payload comes in frames */
+	bool		 cut;		/* a quota has ended it, and the dialler knows */
+	const char	*over;		/* why we have ended it, its CLOSE is awaited; or NULL */
+	int		 kept_fd;	/* of its socket, see reload.c; -1: none */
 	struct msg_open	 open;		/* dst: the address that is tried */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
+	struct first	*first;		/* NULL: it owes no first flight */
+	struct quota_hold *quota;	/* NULL: none covers it */
+	struct addr	 local;		/* once it is open: of the host's side */
+	struct who	*who;		/* NULL: not known */
+	char		*rule, *server_name;	/* for the record; NULL: not known */
 	size_t		 n_names;
 	struct name_at	*names[];	/* held */
 };
@@ -41,15 +55,27 @@ struct late_close {
 struct broker {
 	uv_loop_t	 loop;
 	uv_timer_t	 drain;
+	uv_prepare_t	 sleep;
 	struct judge	*judge;
+	struct quotas	*quotas;	/* NULL: there are none */
+	struct settling	*settling;	/* flows that only the dialler has yet (payload.c) */
 	struct way	*way;		/* NULL: all flows go directly */
 	struct names	*names;		/* NULL: nobody wants to know them */
+	struct reload	*reload;	/* NULL: no new rules will come */
 	struct namechan	*namechan;	/* NULL: there are only those of the hosts file, if any */
+	struct firsts	*firsts;
+	struct whochan	*whochan;	/* NULL: nobody asks whose a flow is */
+	struct {
+		uint64_t	 flow;
+		const struct who *who;	/* NULL: not known */
+	} opening;			/* the OPEN that is being judged */
 	bool		 synthetic;
 	struct chan	*client, *dialler;
 	struct chan_uv	*client_uv, *dialler_uv;
 	bool		 client_paused, dialler_paused;
 	bool		 passes_fds;
+	bool		 keeps;		/* a descriptor of each open flow */
+	size_t		 n_kept;
 	bool		 ending;
 	int		 status;
 
@@ -68,8 +94,13 @@ struct broker {
 
 /* ---- broker.c ---- */
 
-/* Before an OPEN goes to the dialler: the CLOSEs that waited for it. */
-void		 broker_late_send(struct broker *);
+/*
+ * The flow is allowed to go to fl->open.dst: record the attempt and ask the dialler.  False:
+ * *why says which quota is used up.
+ */
+bool		 broker_dial(struct broker *, struct asked *, struct rules_words *why);
+/* cf-netstack has gone, and nothing is waited for any more. */
+void		 broker_finish(struct broker *);
 
 /* ---- way.c: directly, or by the upstream proxy ---- */
 
@@ -92,12 +123,23 @@ const char	*way_name(const struct way *, const struct msg_open *, const struct r
 /* A flow of the table, if there is room for one more; else it has been refused. */
 struct asked	*asked_admit(struct broker *, uint64_t id, const struct msg_open *);
 void		 asked_free(struct broker *, struct asked *);
-/* The dialler is asked for it.  name: for the upstream proxy, or NULL. */
-void		 asked_dial(struct broker *, const struct asked *, const char *name);
 /* The flow is over for the tree: write down how it ended, and forget it. */
 void		 asked_end(struct broker *, struct asked *, const struct msg_close *);
 void		 asked_end_all(struct broker *);	/* and what was only counted is told */
 
+/*
+ * May it leave, and which way (OPEN_DIRECT of its flags)?  What passes only by --permissive is
+ * recorded.  Where not: *why.
+ */
+bool		 asked_may_leave(struct broker *, struct msg_open *,
+		    const struct record_names *, struct rules_words *why);
+/* Would the rules let it pass under these names? */
+bool		 asked_judge(const struct broker *, const struct asked *, const char *const *names,
+		    size_t n, struct rules_words *why);
+/* Is its made-up address for the upstream proxy to find?  Then only its name can be judged. */
+bool		 asked_is_told(const struct broker *, const struct msg_open *);
+/* What the upstream proxy is told in place of its address; NULL: the address. */
+const char	*asked_name_for_proxy(struct broker *, const struct asked *);
 /* Refused, recorded and answered; `names` are those of the address.  No table is touched. */
 void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const struct rules_words *why);
@@ -105,9 +147,42 @@ void		 asked_deny(struct broker *, uint64_t id, const struct msg_open *,
 void		 asked_nowhere(struct broker *, uint64_t id, const struct msg_open *,
 		    const struct record_names *, const char *why);
 
+/* For the record: which rule has let it through. */
+void		 asked_rule(struct broker *, struct asked *);
+/* And the name that its first flight told. */
+void		 record_server_name(struct asked *, const char *name);
 struct record_names asked_names(const struct asked *);
 /* Of an address that no flow goes to yet, by all that cf-dns has said. */
 struct record_names asked_names_at(struct broker *, const struct addr *);
+
+/* ---- reload.c ---- */
+
+/* The channel to cf-spawn, where the options name one. */
+struct reload;
+struct reload	*reload_open(struct broker *, const struct proxy_conf *);
+void		 reload_hello(struct reload *);
+/* It is open, and fd (-1: none) goes on to cf-netstack. */
+void		 reload_keep(struct broker *, struct asked *, int fd);
+void		 reload_let_go(struct broker *, struct asked *);
+/*
+ * End an open flow here and now: its socket is shut down, cf-netstack is told to reset it.  It stays
+ * in the table until its CLOSE comes with the totals.  reason: for flow_end, static.
+ */
+void		 reload_end(struct broker *, struct asked *, const char *reason);
+
+extern const struct sandbox_row	reload_rows[];
+
+/* ---- payload.c ---- */
+
+bool		 payload_open(struct broker *);	/* false: it cannot start */
+/* A DATA, WINDOW, EOF or RESET from either side. */
+void		 payload_frame(struct chan *, const struct frame *, int fd);
+/* Count payload and pass it on as DATA; false: not all of it fitted, and the flow was cut. */
+bool		 payload_pass(struct broker *, struct asked *, bool up, const uint8_t *data, size_t len);
+/* Has the dialler flows that were cut, and are not at their end? */
+bool		 payload_settles(const struct broker *);
+/* The run is over: the dialler may end what it only had yet to deliver. */
+void		 payload_end(struct broker *);
 
 /* ---- alias.c ---- */
 
@@ -120,7 +195,10 @@ void		 alias_resolved(void *arg, uint64_t question, const struct addr *, size_t 
  * filled where the rules refused the last of them.
  */
 bool		 alias_next(struct broker *, struct asked *, struct rules_words *why);
+/* An open flow is to go where this name is: cf-dns is asked.  False: it cannot be. */
+bool		 alias_redial(struct broker *, struct asked *, const char *name);
 const char	*alias_name(const struct alias *);
+bool		 alias_is_told(const struct alias *);	/* the upstream proxy finds it */
 bool		 alias_was_tried(const struct alias *);	/* the dialler was asked, if only once */
 void		 alias_free(struct alias *);		/* NULL is fine */
 

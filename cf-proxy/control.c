@@ -1,9 +1,10 @@
 /*
- * control.c - which name servers are the run's: those of the options, then those that
- * cf-spawn tells of while the run goes on.
+ * control.c - what cf-spawn tells the dialler while the run goes on: which name servers are the
+ * run's, at first those of the options, and the next generation of the rules.
  *
  * cf-spawn is on the other side, and is believed.  It tells us before it tells cf-dns, so the
- * list before the last stays good: cf-dns may go by it still.
+ * list before the last stays good: cf-dns may go by it still.  Of rules it tells us first as well;
+ * what the policy stage lets pass by the old ones meanwhile is judged by the new ones here.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +15,7 @@
 
 struct control {
 	uv_loop_t	*loop;
+	struct judge	*judge;
 	struct chan	*chan;		/* NULL: there is none */
 	struct addr	 now[RESOLVERS_MAX], before[RESOLVERS_MAX];
 	size_t		 n_now, n_before;
@@ -42,16 +44,6 @@ control_failed(const struct control *ct)
 }
 
 static void
-taken(struct chan *c, enum msg_type type)
-{
-	uint8_t body[4];
-	struct wr w = wr_over(body, sizeof(body));
-
-	wr_le32(&w, type);
-	chan_send(c, MSG_TAKEN, 0, body, sizeof(body), NULL, 0, -1);
-}
-
-static void
 on_resolvers(struct chan *c, const struct frame *f, int fd)
 {
 	struct control *ct = chan_arg(c);
@@ -68,11 +60,20 @@ on_resolvers(struct chan *c, const struct frame *f, int fd)
 	ct->n_before = ct->n_now;
 	memcpy(ct->now, addrs, n * sizeof(addrs[0]));
 	ct->n_now = n;
-	taken(c, MSG_RESOLVERS);
+	proxy_taken(c, MSG_RESOLVERS);
+}
+
+static void
+on_rules(struct chan *c, const struct frame *f, int fd)
+{
+	struct control *ct = chan_arg(c);
+
+	proxy_rules_take(c, f, fd, ct->judge);
 }
 
 static const struct chan_handler handlers[] = {
 	{ MSG_RESOLVERS, on_resolvers },
+	{ MSG_RULES, on_rules },
 	{ 0 }
 };
 
@@ -90,11 +91,12 @@ on_end(struct chan *c, const char *why)
 }
 
 struct control *
-control_new(uv_loop_t *loop, const struct proxy_conf *conf)
+control_new(uv_loop_t *loop, const struct proxy_conf *conf, struct judge *judge)
 {
 	static struct control ct;
 
 	ct.loop = loop;
+	ct.judge = judge;
 	ct.n_now = conf->n_resolvers;
 	memcpy(ct.now, conf->resolvers, sizeof(ct.now));
 	if (conf->control_fd == -1)
@@ -110,5 +112,5 @@ void
 control_hello(struct control *ct)
 {
 	if (ct->chan != NULL)
-		chan_hello(ct->chan, 0);
+		chan_hello(ct->chan, MSG_CAP_FD);
 }

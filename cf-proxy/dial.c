@@ -7,7 +7,7 @@
  * fixed size, and its address is judged a second time.
  *
  *   OPEN -> connecting ---> OPENED with the descriptor: the flow is the client's
- *              |       \--> OPENED without: relay.c has the flow until CLOSE
+ *              |       \--> OPENED without (OPEN_RELAY, or pipes): relay.c has it until CLOSE
  *              |---------> REFUSED: the kernel's errno, a rule, no descriptors
  *              \- CLOSE -> given up, nothing is answered
  *
@@ -36,6 +36,7 @@
 
 #include "inside.h"
 #include "log.h"
+#include "rulesfd.h"
 
 #define EVENTS_A_WAIT	16		/* few, so that all have their turn: see on_ready */
 #define WAITS_A_TURN	32
@@ -63,16 +64,18 @@ static const struct sandbox_row dial_rows[] = {
 };
 
 const struct sandbox_row *const dial_sandbox[] = {
-	sandbox_base, sandbox_loop, sandbox_chan, dial_rows, direct_rows, relay_rows, assoc_rows,
+	sandbox_base, sandbox_loop, sandbox_chan, dial_rows, direct_rows, relay_rows, rulesfd_rows,
+	assoc_rows,
 	NULL
 };
 
 /* ---- flows ---- */
 
+/* Does its payload go in frames? */
 static bool
-passes_fds(const struct client *cl)
+is_relayed(const struct client *cl, const struct msg_open *o)
 {
-	return (chan_caps(cl->chan) & MSG_CAP_FD) != 0;
+	return (chan_caps(cl->chan) & MSG_CAP_FD) == 0 || (o->flags & OPEN_RELAY) != 0;
 }
 
 bool
@@ -111,14 +114,14 @@ flow_free(struct flow *fl, bool abort)
 }
 
 struct flow *
-flow_new(struct client *cl, uint64_t id, uint8_t proto, int fd, struct mapping *mapping)
+flow_new(struct client *cl, uint64_t id, const struct msg_open *o, int fd, struct mapping *mapping)
 {
 	struct flow *fl = malloc(sizeof(*fl));
 
 	if (fl == NULL)
 		return NULL;
-	*fl = (struct flow){ .client = cl, .id = id, .fd = fd, .proto = proto,
-	    .mapping = mapping };
+	*fl = (struct flow){ .client = cl, .id = id, .fd = fd, .proto = o->proto,
+	    .relayed = is_relayed(cl, o), .mapping = mapping };
 	if (!idmap_put(&cl->flows, id, fl)) {
 		free(fl);
 		return NULL;
@@ -173,7 +176,7 @@ flow_opened(struct flow *fl, const struct addr *local)
 	int fd = fl->fd;
 
 	fl->connecting = false;
-	if (!passes_fds(cl)) {
+	if (fl->relayed) {
 		if (relay_start(fl)) {
 			opened_send(cl, fl->id, local, -1);
 		} else {
@@ -263,11 +266,11 @@ connected(struct client *cl, uint64_t id, const struct msg_open *o, int fd,
 	} else if (mapping == NULL && keeps_port(cl, o) && direct_share_port(fd)) {
 		mapping = portmap_add(ports, &o->src, local.port);
 	}
-	if (mapping == NULL && passes_fds(cl)) {
+	if (mapping == NULL && !is_relayed(cl, o)) {
 		opened_send(cl, id, &local, fd);
 		return true;
 	}
-	if ((fl = flow_new(cl, id, o->proto, fd, mapping)) == NULL) {
+	if ((fl = flow_new(cl, id, o, fd, mapping)) == NULL) {
 		portmap_drop(ports, mapping);
 		return false;
 	}
@@ -278,7 +281,7 @@ connected(struct client *cl, uint64_t id, const struct msg_open *o, int fd,
 static bool
 connecting(struct client *cl, uint64_t id, const struct msg_open *o, int fd)
 {
-	struct flow *fl = flow_new(cl, id, o->proto, fd, NULL);
+	struct flow *fl = flow_new(cl, id, o, fd, NULL);
 
 	if (fl == NULL)
 		return false;
@@ -306,7 +309,7 @@ dial(struct client *cl, uint64_t id, const struct msg_open *o)
 		mapping = portmap_hold(ports, &o->src);
 		port = mapping != NULL ? mapping_port(mapping) : portmap_hint(ports, &o->src);
 	}
-	fd = direct_open(o, port, passes_fds(cl), &done, &no);
+	fd = direct_open(o, port, !is_relayed(cl, o), &done, &no);
 	if (fd == -1) {
 		portmap_drop(ports, mapping);
 		proxy_refuse(cl->chan, id, &no, NULL);
@@ -413,19 +416,10 @@ on_reset(struct chan *c, const struct frame *f, int fd)
 }
 
 static const struct chan_handler handlers[] = {
-	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close }, { 0 }
-};
-static const struct chan_handler handlers_data[] = {
 	{ MSG_OPEN, on_open }, { MSG_CLOSE, on_close },
 	{ MSG_DATA, on_data }, { MSG_WINDOW, on_window }, { MSG_EOF, on_eof },
 	{ MSG_RESET, on_reset }, { 0 }
 };
-
-static void
-on_hello(struct chan *c)
-{
-	chan_handlers(c, passes_fds(chan_arg(c)) ? handlers : handlers_data);
-}
 
 /* ---- the loop ---- */
 
@@ -549,7 +543,7 @@ client_open(struct dialler *d, int rfd, int wfd, bool resolving)
 	cl->chan = chan_new(rfd, wfd, R_DIAL, resolving ? R_DNS : R_PROXY | R_STACK | R_DNS, cl);
 	if (cl->chan == NULL)
 		fatal("cannot use the channel to %s", role_name(cl->expected));
-	chan_on_hello(cl->chan, on_hello);
+	chan_handlers(cl->chan, handlers);
 	if ((cl->chan_uv = chan_uv_start(&d->loop, cl->chan, on_end)) == NULL)
 		fatal("cannot watch the channel to %s", role_name(cl->expected));
 	chan_uv_on_flush(cl->chan_uv, on_flush);
@@ -577,11 +571,11 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 	static struct dialler d;
 
 	d.conf = conf;
-	d.judge = judge_new(conf->rules_fd, conf->encdns);
+	d.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	d.ports = portmap_new();
 	if (uv_loop_init(&d.loop) != 0 || d.ports == NULL)
 		fatal("cannot start");
-	d.control = control_new(&d.loop, conf);
+	d.control = control_new(&d.loop, conf, d.judge);
 	if ((d.via = via_new(&d.loop, conf, on_via_ready, &d)) != NULL)
 		judge_upstream(d.judge);
 	client_open(&d, rfd, wfd, false);

@@ -45,6 +45,7 @@ struct flow {
 	bool		 connecting;
 	bool		 leaving;	/* no longer in client->flows */
 	bool		 traces;	/* direct_traces() */
+	bool		 relayed;	/* the client has no descriptor of it, and will not */
 	uint8_t		 family;
 	uint32_t	 armed;		/* epoll events waited for; 0: not in the epoll set */
 	struct mapping	*mapping;	/* or NULL */
@@ -58,7 +59,7 @@ struct flow {
 /* Wait for these epoll events and no others.  false: the kernel would not. */
 bool		flow_arm(struct flow *, uint32_t events);
 /* A new one in the client's table; NULL: out of memory. */
-struct flow	*flow_new(struct client *, uint64_t id, uint8_t proto, int fd, struct mapping *);
+struct flow	*flow_new(struct client *, uint64_t id, const struct msg_open *, int fd, struct mapping *);
 /* It is connected: it goes to the client, or to relay.c. */
 void		flow_opened(struct flow *, const struct addr *local);
 /* The address that a socket has here. */
@@ -72,7 +73,7 @@ void		flow_free(struct flow *, bool abort);
 struct control;
 
 /* Its channel, where the options name one; ends the process where it cannot be used. */
-struct control	*control_new(uv_loop_t *, const struct proxy_conf *);
+struct control	*control_new(uv_loop_t *, const struct proxy_conf *, struct judge *);
 void		 control_hello(struct control *);
 bool		 control_is_resolver(const struct control *, const struct addr *);
 bool		 control_failed(const struct control *);

@@ -126,7 +126,7 @@ options_set(int fd, const struct msg_open *o, bool errors)
 	 */
 	if (!tcp)
 		set(fd, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
-		    (o->flags & OPEN_DF) && errors ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+		    (o->flags & OPEN_DF) != 0 && errors ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
 	if (o->hop_limit != 0 && o->hop_limit != HOP_LIMIT_DEFAULT)
 		set(fd, level, v4 ? IP_TTL : IPV6_UNICAST_HOPS, o->hop_limit);
 	if (tclass != 0)

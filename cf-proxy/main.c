@@ -20,7 +20,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		10	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		15	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -41,13 +41,16 @@ inherited_fd(const char *arg, int *out, char *why)
 }
 
 CLI_SET(proxy_conf, dial_fd, inherited_fd)
-CLI_SET(proxy_conf, log_fd, inherited_fd)
+CLI_SET(proxy_conf, who_fd, inherited_fd)
+CLI_SET(proxy_conf, color, cli_true)
 CLI_SET(proxy_conf, names_fd, inherited_fd)
 CLI_SET(proxy_conf, hosts_fd, inherited_fd)
 CLI_SET(proxy_conf, violations_fd, inherited_fd)
 CLI_SET(proxy_conf, rules_fd, inherited_fd)
+CLI_SET(proxy_conf, quotas_fd, inherited_fd)
 CLI_SET(proxy_conf, control_fd, inherited_fd)
 CLI_SET(proxy_conf, dns_fd, inherited_fd)
+CLI_SET(proxy_conf, keep_flows, cli_true)
 CLI_SET(proxy_conf, upstream_fd, inherited_fd)
 CLI_SET(proxy_conf, upstream, cli_true)
 CLI_SET(proxy_conf, upstream_udp, cli_true)
@@ -58,6 +61,18 @@ CLI_SET(proxy_conf, policy, cli_true)
 CLI_SET(proxy_conf, synthetic, cli_true)
 CLI_SET(proxy_conf, resolvers_only, cli_true)
 CLI_SET_HELPER(proxy_conf, cli)
+
+static bool
+set_log_fd(void *arg_conf, const char *arg, char *why)
+{
+	struct proxy_conf *conf = arg_conf;
+
+	for (size_t i = 0; i < EVENT_FDS; i++)
+		if (conf->log_fd[i] == -1)
+			return inherited_fd(arg, &conf->log_fd[i], why);
+	snprintf(why, CLI_WHY_LEN, "it can be given %d times", EVENT_FDS);
+	return false;
+}
 
 static bool
 set_block_encdns(void *conf, const char *arg, char *why)
@@ -73,6 +88,27 @@ set_allow_encdns(void *conf, const char *arg, char *why)
 	(void)arg, (void)why;
 	((struct proxy_conf *)conf)->encdns = ENCDNS_ALLOW;
 	return true;
+}
+
+static bool
+set_quic(void *conf, const char *arg, char *why)
+{
+	static const char *const names[] = { [QUIC_BLOCK] = "block", [QUIC_CHECK] = "check",
+	    [QUIC_ALLOW] = "allow" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(arg, names[i]) == 0) {
+			((struct proxy_conf *)conf)->quic = (enum quic_choice)i;
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "write block, check or allow");
+	return false;
+}
+
+static bool
+set_host_port(void *conf, const char *arg, char *why)
+{
+	return hostports_add(&((struct proxy_conf *)conf)->host, arg, why, CLI_WHY_LEN);
 }
 
 static bool
@@ -157,7 +193,8 @@ set_no_proxy(void *arg_conf, const char *arg, char *why)
 static const struct cli_option options[] = {
 	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
 	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
-	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines" },
+	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines (may be given three times)" },
+	{ 0,   "who-fd", "N", set_who_fd, "policy stage: a channel to who knows the tree's processes" },
 	{ 0,   "names-fd", "N", set_names_fd, "policy stage: a channel to cf-dns, about names" },
 	{ 0,   "hosts-fd", "N", set_hosts_fd, "policy stage: a hosts file, whose names count for ever" },
 	{ 0,   "synthetic", NULL, set_synthetic,
@@ -165,18 +202,27 @@ static const struct cli_option options[] = {
 	{ 0,   "violations-fd", "N", set_violations_fd,
 	  "policy stage: an eventfd that counts what was refused" },
 	{ 0,   "rules-fd", "N", set_rules_fd, "the rules: a sealed memfd that cf-spawn made" },
+	{ 0,   "quotas-fd", "N", set_quotas_fd,
+	  "policy stage: memory of cf-spawn, to count in what quotas limit" },
 	{ 0,   "block-encrypted-dns", NULL, set_block_encdns,
 	  "refuse encrypted DNS (with rules about names: always)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
 	  "let encrypted DNS pass, whatever the rules are about" },
-	{ 0,   "control-fd", "N", set_control_fd, "dialler: a channel to cf-spawn" },
+	{ 0,   "quic", "block|check|allow", set_quic,
+	  "policy stage: what becomes of QUIC where a rule is about names (block)" },
+	{ 0,   "host-port", "PORTS", set_host_port,
+	  "ports of this host's loopback that may be reached" },
+	{ 0,   "control-fd", "N", set_control_fd,
+	  "a channel to cf-spawn: new rules, and for the dialler new resolvers" },
+	{ 0,   "keep-flows", NULL, set_keep_flows,
+	  "policy stage: keep a hand on each flow, to end those that new rules forbid" },
 	{ 0,   "dns-fd", "N", set_dns_fd, "dialler: a channel to cf-dns" },
 	{ 0,   "resolver", "ADDR[:PORT]", set_resolver, "dialler: a name server of this run" },
 	{ 0,   "resolvers-only", NULL, set_resolvers_only, "dialler: cf-dns may reach only these" },
 	{ 0,   "upstream-fd", "N", set_upstream_fd, "dialler: a channel to cf-upstream" },
 	{ 0,   "upstream-at", "ADDR:PORT", set_upstream_at,
 	  "dialler: where the upstream proxy is (again: one more address)" },
-	{ 0,   "upstream-name", "TEXT", set_upstream_name, "dialler: what messages call it" },
+	{ 0,   "upstream-name", "TEXT", set_upstream_name, "what messages and events call it" },
 	{ 0,   "connect-timeout", "MS", set_connect_timeout,
 	  "dialler: how long a connect to it may take (10000)" },
 	{ 0,   "dns-direct", NULL, set_dns_direct, "dialler: name servers are not asked by it" },
@@ -192,6 +238,7 @@ static const struct cli_option options[] = {
 	  "be a proxy for this host (--listen 127.0.0.1:3128 --help)" },
 	{ 'n', "print", NULL, set_print, "print what the sandbox allows this stage, and exit" },
 	{ 'v', "verbose", NULL, set_verbose, "say each event on standard error" },
+	{ 0,   "color", NULL, set_color, "policy stage: with -v, in colours" },
 	{ 'h', "help", NULL, set_help, "print this" },
 	{ 'V', "version", NULL, set_version, "print the version" },
 	{ 0 }
@@ -207,23 +254,23 @@ static const struct cli cli = {
 static const char *
 misfit(const struct proxy_conf *conf)
 {
-	if (conf->policy && (conf->upstream_fd != -1 || conf->n_upstream_at > 0 ||
-	    conf->upstream_name != NULL || conf->dns_direct))
-		return "--upstream-fd, --upstream-at, --upstream-name and --dns-direct are for the "
-		    "dialler";
+	if (conf->policy && (conf->upstream_fd != -1 || conf->n_upstream_at > 0 || conf->dns_direct))
+		return "--upstream-fd, --upstream-at and --dns-direct are for the dialler";
 	if (!conf->policy && (conf->upstream || conf->udp_direct || conf->icmp_direct ||
 	    conf->n_no_proxy > 0))
 		return "--upstream, --udp-direct, --icmp-direct and --no-proxy are for --policy";
 	if (conf->upstream_fd != -1 && (conf->n_upstream_at == 0 || conf->upstream_name == NULL))
 		return "--upstream-fd needs --upstream-at and --upstream-name";
-	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only ||
-	    conf->control_fd != -1))
-		return "--control-fd, --dns-fd, --resolver and --resolvers-only are for the dialler";
-	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd != -1 ||
+	if (conf->policy && (conf->dns_fd != -1 || conf->n_resolvers > 0 || conf->resolvers_only))
+		return "--dns-fd, --resolver and --resolvers-only are for the dialler";
+	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd[0] != -1 || conf->who_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
-	    conf->synthetic))
-		return "--dial-fd, --log-fd, --violations-fd, --names-fd, --hosts-fd and --synthetic "
-		    "are for --policy";
+	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK ||
+	    conf->quotas_fd != -1))
+		return "--dial-fd, --log-fd, --who-fd, --violations-fd, --names-fd, --hosts-fd, "
+		    "--quotas-fd, --synthetic, --keep-flows and --quic are for --policy";
+	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
+		return "--keep-flows needs --control-fd";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
 		return "--synthetic needs --names-fd";
 	if (conf->policy && conf->dial_fd == -1 && !conf->print)
@@ -235,9 +282,9 @@ misfit(const struct proxy_conf *conf)
 static void
 fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
-	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd, conf->rules_fd,
-	    conf->violations_fd, conf->names_fd, conf->hosts_fd, conf->control_fd,
-	    conf->upstream_fd };
+	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd[0],
+	    conf->log_fd[1], conf->log_fd[2], conf->who_fd, conf->rules_fd, conf->violations_fd, conf->names_fd,
+	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, conf->upstream_fd, -1 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -246,7 +293,7 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 	keep[n] = -1;
 }
 
-/* A proxy of its own is another program, which needs more than a stage may (cf-listen/main.c). */
+/* A proxy of its own is another program, which needs more than a stage may (listen/main.c). */
 static void
 listen_if_asked(int argc, char *argv[])
 {
@@ -264,9 +311,9 @@ listen_if_asked(int argc, char *argv[])
 int
 main(int argc, char *argv[])
 {
-	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = -1, .dns_fd = -1,
-	    .control_fd = -1, .rules_fd = -1, .violations_fd = -1, .names_fd = -1,
-	    .hosts_fd = -1, .upstream_fd = -1, .connect_timeout = 10000 };
+	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = { -1, -1, -1 }, .who_fd = -1,
+	    .dns_fd = -1, .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1,
+	    .names_fd = -1, .hosts_fd = -1, .upstream_fd = -1, .connect_timeout = 10000 };
 	const struct stage *stage;
 	const char *why = NULL;
 	int keep[FDS_MAX], rfd, wfd, operands;

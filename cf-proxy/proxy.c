@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -39,6 +40,38 @@ proxy_garbage(const struct chan *c, enum role peer, const char *why)
 	if (chan_peer(c) != 0)
 		peer = chan_peer(c);
 	log_warnx("%s sent garbage: %s", role_name(peer), why);
+}
+
+void
+proxy_taken(struct chan *c, enum msg_type type)
+{
+	uint8_t body[4];
+	struct wr w = wr_over(body, sizeof(body));
+
+	wr_le32(&w, type);
+	chan_send(c, MSG_TAKEN, 0, body, sizeof(body), NULL, 0, -1);
+}
+
+uint32_t
+proxy_rules_take(struct chan *c, const struct frame *f, int fd, struct judge *judge)
+{
+	struct rd r = rd_over(f->body, f->len);
+	uint32_t generation = rd_le32(&r);
+	const char *why;
+
+	if (fd == -1 || generation == 0) {
+		if (fd != -1)
+			close(fd);
+		chan_fail(c, "bad RULES");
+		return 0;
+	}
+	if ((why = judge_swap(judge, fd)) != NULL) {
+		chan_fail(c, why);
+		return 0;
+	}
+	log_debug("rules of generation %u are in force", generation);
+	proxy_taken(c, MSG_RULES);
+	return generation;
 }
 
 const char *

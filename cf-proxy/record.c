@@ -16,12 +16,18 @@
 
 #include "denial.h"
 #include "event.h"
+#include "live.h"
 #include "log.h"
 #include "proxy.h"
+#include "who.h"
 
-#define TEXT_LEN	(2 * ADDR_STRLEN + MSG_NAME_MAX + MSG_TEXT_MAX + 64)
-#define WHERE_LEN	(ADDR_STRLEN + MSG_NAME_MAX + 4)
+#define TEXT_LEN	512
 #define WHAT_LEN	(ADDR_STRLEN + NAME_TEXT_MAX + 32)
+#define RULE_ROOM	320		/* bytes of a line that texts of others may take */
+#define ERROR_ROOM	320
+#define EXE_ROOM	640
+#define COMM_ROOM	96
+#define NAMES_LEAST	1700		/* what the fields behind the names may need */
 
 static bool
 has_ports(const struct msg_open *o)
@@ -36,139 +42,241 @@ remote_str(const struct msg_open *o, char *buf)
 	return has_ports(o) ? addr_str(&o->dst, buf) : addr_ip_str(&o->dst, buf);
 }
 
-static json_t *
-remote_port(const struct msg_open *o)
+static void
+put_text(struct jline *l, const char *key, const char *text, size_t room)
 {
-	return has_ports(o) ? json_integer(o->dst.port) : json_null();
-}
-
-/* The same for people, with the name that it probably goes by: "1.2.3.4:80 (www.example)". */
-static const char *
-where_str(const struct msg_open *o, const struct record_names *names, char *buf)
-{
-	char remote[ADDR_STRLEN];
-
-	if (names->n == 0)
-		snprintf(buf, WHERE_LEN, "%s", remote_str(o, remote));
+	if (text == NULL || *text == '\0')
+		jline_null(l, key);
 	else
-		snprintf(buf, WHERE_LEN, "%s (%s)", remote_str(o, remote), names->name[0]);
-	return buf;
+		jline_strn(l, key, text, strlen(text), room);
 }
 
-static json_t *
-names_json(const struct record_names *names)
+static void
+put_remote(struct jline *l, const struct msg_open *o, const char *key)
 {
-	json_t *list = json_array();
+	char buf[ADDR_STRLEN];
 
-	for (size_t i = 0; i < names->n; i++)
-		json_array_append_new(list, json_string(names->name[i]));
-	return list;
+	jline_str(l, key, remote_str(o, buf));
+	jline_str(l, "remote_ip", addr_ip_str(&o->dst, buf));
+	if (has_ports(o))
+		jline_int(l, "remote_port", o->dst.port);
+	else
+		jline_null(l, "remote_port");
+}
+
+static void
+put_names(struct jline *l, const struct record_names *names)
+{
+	jline_list(l, "names");
+	for (size_t i = 0; i < names->n && jline_room(l) > NAMES_LEAST + 2 * MSG_NAME_MAX; i++)
+		jline_list_str(l, names->name[i]);
+	jline_list_end(l);
+}
+
+static void
+put_process(struct jline *l, const struct who *w)
+{
+	put_text(l, "comm", w != NULL ? w->comm : NULL, COMM_ROOM);
+	put_text(l, "exe", w != NULL ? w->exe : NULL, EXE_ROOM);
+	if (w != NULL)
+		jline_int(l, "pid", w->ids.pid);
+	else
+		jline_null(l, "pid");
+	jline_list(l, "ppids");
+	for (size_t i = 0; w != NULL && i < MSG_PARENTS_MAX && w->ids.parent[i] != 0; i++)
+		jline_list_int(l, w->ids.parent[i]);
+	jline_list_end(l);
+}
+
+/* What all events of a flow have in common. */
+static void
+put_flow(struct jline *l, const struct msg_open *o, const struct record_names *names)
+{
+	char buf[ADDR_STRLEN];
+
+	jline_int(l, "flow", names->flow);
+	put_names(l, names);
+	jline_str(l, "protocol", proxy_proto_name(o->proto));
+	jline_str(l, "src_addr", addr_ip_str(&o->src, buf));
+	jline_int(l, "src_port", o->src.port);
+	put_process(l, names->who);
+}
+
+static bool		 upstream;
+static const char	*upstream_name;
+
+void
+record_upstream(const char *name)
+{
+	upstream = true;
+	upstream_name = name;
+}
+
+static bool
+is_proxied(const struct msg_open *o)
+{
+	return upstream && (o->flags & OPEN_DIRECT) == 0;
 }
 
 /* What connect_attempt, connect_result and flow_end have in common. */
-static json_t *
-fields_of(const struct msg_open *o, const struct record_names *names)
+static void
+put_connection(struct jline *l, const struct msg_open *o, const struct record_names *names)
 {
 	char buf[ADDR_STRLEN];
-	json_t *f = json_object();
 
-	json_object_set_new(f, "protocol", json_string(proxy_proto_name(o->proto)));
-	json_object_set_new(f, "remote_addr", json_string(remote_str(o, buf)));
-	json_object_set_new(f, "remote_ip", json_string(addr_ip_str(&o->dst, buf)));
-	json_object_set_new(f, "remote_port", remote_port(o));
-	json_object_set_new(f, "names", names_json(names));
-	return f;
+	put_flow(l, o, names);
+	put_remote(l, o, "remote_addr");
+	jline_str(l, "host_addr", names->local != NULL ? addr_str(names->local, buf) : NULL);
+	put_text(l, "rule", names->rule, RULE_ROOM);
+	put_text(l, "server_name", names->server_name, RULE_ROOM);
+	put_text(l, "upstream", is_proxied(o) ? upstream_name : NULL, RULE_ROOM);
+	jline_bool(l, "via_proxy", is_proxied(o));
 }
 
-static bool	upstream;
+/* ---- the same for who watches ---- */
 
-void
-record_upstream(void)
+static const char *
+kind_name(uint8_t proto)
 {
-	upstream = true;
+	return proto == IPPROTO_TCP ? "TCP" : proto == IPPROTO_UDP ? "UDP" : "ICMP";
 }
 
-static json_t *
-via_proxy(const struct msg_open *o)
+/* "1.2.3.4:80 (www.example)", and detail with the process behind it. */
+static void
+watch(enum live_verdict verdict, const char *word, const struct msg_open *o,
+    const struct record_names *names, const char *detail)
 {
-	return json_boolean(upstream && (o->flags & OPEN_DIRECT) == 0);
+	char what[WHAT_LEN], more[TEXT_LEN], remote[ADDR_STRLEN];
+	const struct who *w = names->who;
+
+	if (!live_wanted())
+		return;
+	snprintf(what, sizeof(what), "%s (%s)", remote_str(o, remote),
+	    names->n > 0 ? names->name[0] : "unknown");
+	if (w != NULL)
+		snprintf(more, sizeof(more), "%s[%u]%s%s", w->comm, (unsigned)w->ids.pid,
+		    *detail != '\0' ? ": " : "", detail);
+	else
+		snprintf(more, sizeof(more), "%s", detail);
+	live_say(verdict, kind_name(o->proto), word, what, more);
 }
+
+/* ---- events ---- */
 
 void
 record_attempt(const struct msg_open *o, const struct record_names *names)
 {
-	char text[TEXT_LEN], buf[WHERE_LEN];
-	json_t *f;
+	struct jline l;
 
-	if (!event_wanted())
+	watch(LIVE_GOOD, "ALLOWED", o, names, "");
+	if (!event_logged())
 		return;
-	snprintf(text, sizeof(text), "%s %s: connecting", proxy_proto_name(o->proto),
-	    where_str(o, names, buf));
-	f = fields_of(o, names);
-	json_object_set_new(f, "via_proxy", via_proxy(o));
-	event_emit("connect_attempt", f, text);
+	jline_init(&l);
+	put_connection(&l, o, names);
+	event_line("connect_attempt", &l);
 }
 
 void
 record_result(const struct msg_open *o, const struct record_names *names, const char *error,
     size_t len)
 {
-	char text[TEXT_LEN], buf[WHERE_LEN];
-	json_t *f;
+	char text[MSG_TEXT_MAX + 1];
+	struct jline l;
 
-	if (!event_wanted())
-		return;
-	snprintf(text, sizeof(text), "%s %s: %.*s", proxy_proto_name(o->proto),
-	    where_str(o, names, buf), error != NULL ? (int)len : 4, error != NULL ? error : "open");
-	f = fields_of(o, names);
-	json_object_set_new(f, "via_proxy", via_proxy(o));
-	json_object_set_new(f, "status", json_string(error == NULL ? "ok" : "error"));
-	json_object_set_new(f, "error", error == NULL ? json_null() : event_text(error, len));
-	event_emit("connect_result", f, text);
-}
-
-static json_t *
-string_or_null(const char *text)
-{
-	return text != NULL ? json_string(text) : json_null();
-}
-
-static json_t *
-violation_fields(const struct msg_open *o, const struct rules_words *w)
-{
-	char buf[ADDR_STRLEN];
-	json_t *f = json_object();
-
-	json_object_set_new(f, "protocol", json_string(proxy_proto_name(o->proto)));
-	json_object_set_new(f, "remote", json_string(remote_str(o, buf)));
-	json_object_set_new(f, "remote_ip", json_string(addr_ip_str(&o->dst, buf)));
-	json_object_set_new(f, "remote_port", remote_port(o));
-	json_object_set_new(f, "action", json_string("deny"));
-	json_object_set_new(f, "reason_code", json_string(w->reason_code));
-	json_object_set_new(f, "control", json_string(w->control));
-	json_object_set_new(f, "matched_cidr", string_or_null(w->matched_cidr));
-	json_object_set_new(f, "matched_domain", string_or_null(w->matched_domain));
-	json_object_set_new(f, "reason", event_text(w->text, strlen(w->text)));
-	if (w->file != NULL) {
-		json_object_set_new(f, "rule_file", event_text(w->file, strlen(w->file)));
-		json_object_set_new(f, "rule_line", json_integer(w->line));
+	if (error != NULL) {
+		snprintf(text, sizeof(text), "%.*s", (int)len, error);
+		watch(LIVE_FAILED, "FAILED", o, names, text);
+	} else if (log_verbose() >= 2) {
+		watch(LIVE_PLAIN, "OPEN", o, names, "");
 	}
-	return f;
+	if (!event_logged())
+		return;
+	jline_init(&l);
+	put_connection(&l, o, names);
+	jline_str(&l, "status", error == NULL ? "ok" : "error");
+	if (error == NULL)
+		jline_null(&l, "error");
+	else
+		jline_strn(&l, "error", error, len, ERROR_ROOM);
+	event_line("connect_result", &l);
+}
+
+/* "tcp 1.2.3.4:80 (www.example)" */
+static const char *
+what_str(const struct msg_open *o, const struct record_names *names, char out[WHAT_LEN])
+{
+	const char *name = names->n > 0 ? names->name[0] : NULL;
+	char buf[ADDR_STRLEN];
+
+	snprintf(out, WHAT_LEN, "%s %s%s%s%s", proxy_proto_name(o->proto), remote_str(o, buf),
+	    name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
+	return out;
+}
+
+static void
+put_quota(struct jline *l, const struct rules_words *w)
+{
+	if (w->quota.rule == NULL)
+		return;
+	put_text(l, "rule", w->quota.rule, RULE_ROOM);
+	jline_str(l, "quota", w->quota.limit);
+	jline_int(l, "used", w->quota.used);
+}
+
+static void
+violation(const struct msg_open *o, const struct rules_words *w, const struct record_names *names,
+    bool permitted)
+{
+	char what[WHAT_LEN];
+	struct jline l;
+	bool said;
+
+	said = (permitted ? denial_permit : denial_tell)(what_str(o, names, what), w->text, w->hint);
+	watch(LIVE_BAD, permitted ? "WOULD BE BLOCKED" : "BLOCKED", o, names, said ? "" : w->text);
+	if (!event_logged())
+		return;
+	jline_init(&l);
+	put_flow(&l, o, names);
+	put_remote(&l, o, "remote");
+	jline_str(&l, "action", permitted ? "permit" : "deny");
+	if (permitted)
+		jline_bool(&l, "permissive", true);
+	put_quota(&l, w);
+	jline_str(&l, "control", w->control);
+	put_text(&l, "matched_cidr", w->matched_cidr, RULE_ROOM);
+	put_text(&l, "matched_domain", w->matched_domain, 2 * MSG_NAME_MAX);
+	put_text(&l, "reason", w->text, RULE_ROOM);
+	jline_str(&l, "reason_code", w->reason_code);
+	put_text(&l, "rule_file", w->file, RULE_ROOM);
+	if (w->file != NULL)
+		jline_int(&l, "rule_line", w->line);
+	else
+		jline_null(&l, "rule_line");
+	event_line("policy_violation", &l);
 }
 
 void
-record_violation(const struct msg_open *o, const struct rules_words *w, const char *name)
+record_violation(const struct msg_open *o, const struct rules_words *w,
+    const struct record_names *names)
 {
-	char what[WHAT_LEN], text[WHAT_LEN + sizeof(w->text) + 2], buf[ADDR_STRLEN];
-	bool said;
+	violation(o, w, names, false);
+}
 
-	snprintf(what, sizeof(what), "%s %s%s%s%s", proxy_proto_name(o->proto), remote_str(o, buf),
-	    name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "");
-	said = denial_tell(what, w->text, w->hint);
-	if (!event_wanted())
-		return;
-	snprintf(text, sizeof(text), "%s: %s", what, w->text);
-	event_emit("policy_violation", violation_fields(o, w), said ? NULL : text);
+void
+record_permitted(const struct msg_open *o, const struct rules_words *w,
+    const struct record_names *names)
+{
+	violation(o, w, names, true);
+}
+
+void
+record_withdrawn(const struct msg_open *o, const struct rules_words *w,
+    const struct record_names *names)
+{
+	char what[WHAT_LEN], text[sizeof(w->text) + 32];
+
+	snprintf(text, sizeof(text), "ended by new rules: %s", w->text);
+	denial_mention(what_str(o, names, what), text, w->hint);
 }
 
 static const char *
@@ -190,27 +298,45 @@ total(uint64_t v)
 }
 
 void
-record_end(uint64_t flow, const struct msg_open *o, const struct record_names *names,
-    const struct msg_close *m, uint64_t duration_ms)
+record_update(const struct msg_open *o, const struct record_names *names,
+    const struct msg_counts *m)
 {
-	char text[TEXT_LEN], buf[WHERE_LEN];
-	json_t *f;
+	struct jline l;
 
-	if (!event_wanted())
+	if (!event_logged())
 		return;
-	snprintf(text, sizeof(text), "%s %s: closed (%s), %llu bytes up, %llu down",
-	    proxy_proto_name(o->proto), where_str(o, names, buf), reason_name(m->reason),
-	    (unsigned long long)m->up_bytes, (unsigned long long)m->down_bytes);
-	f = fields_of(o, names);
-	json_object_set_new(f, "flow", total(flow));
-	json_object_set_new(f, "src_port", json_integer(o->src.port));
-	json_object_set_new(f, "bytes_up", total(m->up_bytes));
-	json_object_set_new(f, "bytes_down", total(m->down_bytes));
-	json_object_set_new(f, "packets_up", total(m->up_packets));
-	json_object_set_new(f, "packets_down", total(m->down_packets));
-	json_object_set_new(f, "duration_ms", total(duration_ms));
-	json_object_set_new(f, "close_reason", json_string(reason_name(m->reason)));
-	event_emit("flow_end", f, text);
+	jline_init(&l);
+	put_connection(&l, o, names);
+	jline_int(&l, "bytes_up", m->up_bytes);
+	jline_int(&l, "bytes_down", m->down_bytes);
+	event_line("flow_update", &l);
+}
+
+void
+record_end(const struct msg_open *o, const struct record_names *names, const struct msg_close *m,
+    const char *reason, uint64_t duration_ms)
+{
+	char text[128];
+	struct jline l;
+
+	if (reason == NULL)
+		reason = reason_name(m->reason);
+	if (log_verbose() >= 2) {
+		snprintf(text, sizeof(text), "(%s) %llu bytes up, %llu down", reason,
+		    (unsigned long long)m->up_bytes, (unsigned long long)m->down_bytes);
+		watch(LIVE_PLAIN, "CLOSED", o, names, text);
+	}
+	if (!event_logged())
+		return;
+	jline_init(&l);
+	put_connection(&l, o, names);
+	jline_int(&l, "bytes_up", m->up_bytes);
+	jline_int(&l, "bytes_down", m->down_bytes);
+	jline_int(&l, "packets_up", m->up_packets);
+	jline_int(&l, "packets_down", m->down_packets);
+	jline_int(&l, "duration_ms", duration_ms);
+	jline_str(&l, "close_reason", reason);
+	event_line("flow_end", &l);
 }
 
 /* ---- limits ---- */

@@ -1,5 +1,6 @@
 /*
- * relay.c - payload in frames, where a descriptor cannot be passed (ssh host cf-proxy).
+ * relay.c - payload in frames, where a descriptor cannot be passed (ssh host cf-proxy), or where
+ * the client counts it (OPEN_RELAY).
  *
  * Between a socket and DATA frames, with credit per flow and direction:
  *
@@ -22,6 +23,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,7 @@
 #define WINDOW_STEP	(MSG_WINDOW_INITIAL / 4)	/* how much WINDOW gives back at once */
 #define CREDIT_MAX	(1u << 30)			/* a client that grants more is mad */
 #define HELD_MAX	(256u << 20)			/* of all flows together */
+#define WIDEN_AT	(32 * 1024)			/* half of what a Linux sender has under way at first */
 #define DATAGRAMS_A_TURN 16
 
 struct relay {
@@ -44,12 +47,15 @@ struct relay {
 	bool		 up_eof;	/* the client has no more */
 	bool		 up_shut;	/* and the destination was told */
 	bool		 down_eof;	/* the destination has no more */
+	bool		 widened;	/* its receive window may grow */
+	uint32_t	 down_seen;	/* bytes, until widened */
 };
 
 const struct sandbox_row relay_rows[] = {
 	ALLOW_NULL(sendto, 4,	"payload of DATA frames to the connected destination"),
 	ALLOW_NULL(recvfrom, 4,	"payload for DATA frames"),
 	ALLOW(shutdown,		"EOF frames"),
+	ALLOW_ARG2(setsockopt, 1, SOL_SOCKET, 2, SO_RCVLOWAT, "let the window of a long download grow"),
 	{ 0 }
 };
 
@@ -294,6 +300,26 @@ down_send(struct flow *fl, size_t len)
 	chan_send(fl->client->chan, MSG_DATA, fl->id, NULL, 0, buffer, len, -1);
 }
 
+/*
+ * As long as the client's credit keeps the receive queue full the kernel takes the reader for a
+ * slow one and does not grow the buffer: a download at 300 ms may stay at its first 64 KiB for
+ * good.  A low-water mark grows it as far as tcp_rmem allows; taken back at once, it has no
+ * other effect.
+ */
+static void
+widen(struct flow *fl, size_t len)
+{
+	static const int most = INT_MAX, least = 1;
+	struct relay *r = fl->relay;
+
+	r->down_seen += (uint32_t)len;
+	if (r->widened || r->down_seen < WIDEN_AT)
+		return;
+	r->widened = true;
+	(void)setsockopt(fl->fd, SOL_SOCKET, SO_RCVLOWAT, &most, sizeof(most));
+	(void)setsockopt(fl->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+}
+
 static void
 stream_down(struct flow *fl)
 {
@@ -310,6 +336,8 @@ stream_down(struct flow *fl)
 		r->down_eof = true;
 		chan_send(fl->client->chan, MSG_EOF, fl->id, NULL, 0, NULL, 0, -1);
 	} else {
+		if (!r->widened)
+			widen(fl, (size_t)n);
 		down_send(fl, (size_t)n);
 	}
 	rearm(fl);

@@ -253,7 +253,7 @@ via_open(struct client *cl, uint64_t id, const struct msg_open *o, const char *n
 		proxy_refuse(cl->chan, id, &none, "the upstream proxy does not carry this protocol");
 		return;
 	}
-	if ((fl = flow_new(cl, id, o->proto, -1, NULL)) == NULL ||
+	if ((fl = flow_new(cl, id, o, -1, NULL)) == NULL ||
 	    (fl->wish = calloc(1, sizeof(*fl->wish) + len + 1)) == NULL) {
 		if (fl != NULL)
 			flow_free(fl, false);

@@ -153,7 +153,8 @@ way_choose(const struct way *w, struct msg_open *o, const struct record_names *n
 		o->flags |= OPEN_DIRECT;
 	if (direct || carries(w, o))
 		return true;
-	*why = (struct rules_words){ .reason_code = "no_upstream", .control = "--proxy" };
+	*why = (struct rules_words){ .reason_code = "no_upstream", .control = "--proxy",
+	    .never = true };
 	snprintf(why->text, sizeof(why->text), "blocked by `--proxy`: it does not carry %s",
 	    udp ? "UDP" : "ICMP");
 	snprintf(why->hint, sizeof(why->hint), "%s-direct would let it go directly%s",

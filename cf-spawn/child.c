@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 
 #include "childnet.h"
 #include "log.h"
+#include "sockdiag.h"
 #include "spawn.h"
 
 /* Send a report, with a descriptor or -1. */
@@ -111,6 +113,21 @@ tcp_make(int fd, const struct conf *conf, int tun_fd, bool ipv6, struct child_re
 	}
 }
 
+/* What the tree's sockets can be asked about by, from outside. */
+static void
+diag_make(int fd, const struct conf *conf)
+{
+	struct child_report r = { .stage = CHILD_DIAG, .family = if_nametoindex("tun0") };
+	int diag_fd;
+
+	if (!helpers_watch(conf))
+		return;
+	if ((diag_fd = sockdiag_open()) == -1)
+		failed(fd, "make a sock_diag socket");
+	report_send(fd, &r, diag_fd);
+	close(diag_fd);
+}
+
 static void
 network_make(int fd, const struct conf *conf, const struct identity *id)
 {
@@ -122,6 +139,7 @@ network_make(int fd, const struct conf *conf, const struct identity *id)
 	if (tun_fd == -1 || netlink_configure(&ipv6, &what) != 0)
 		failed(fd, what);
 	netlink_sysctls(id->gid);
+	diag_make(fd, conf);
 	tcp_make(fd, conf, tun_fd, ipv6, &tun);
 	report_send(fd, &tun, tun_fd);
 	close(tun_fd);
@@ -157,7 +175,7 @@ child_main(int fd, const struct conf *conf, const struct identity *id, const str
 
 	namespaces_make(fd, conf, id);
 	network_make(fd, conf, id);
-	if (mounts_make(texts, &what) != 0)
+	if (mounts_make(texts, conf, &what) != 0)
 		failed(fd, what);
 	powers_drop(fd, conf, id);
 	wait_go_on(fd);

@@ -1,44 +1,121 @@
 /*
- * control.c - what the run's helpers are told while it goes on: that the resolvers are others.
+ * control.c - what the run's helpers are told while it goes on: that the resolvers are others, or
+ * the rules.
  *
- * The dialler has to let cf-dns reach a resolver before cf-dns may ask it, and what cf-dns
- * still asks must stay good.  So one change is made at a time, and the dialler hears of it first:
+ * A change is made by one helper after the other, and one change at a time.  For resolvers:
+ * the dialler has to let cf-dns reach one before cf-dns may ask it.  For rules any order would
+ * be safe, since a flow has to please the dialler and the policy stage, and for the time between
+ * two TAKENs it pleases the old rules and the new ones; this order also never answers a name by new
+ * rules that the old ones would then not let it use:
  *
- *   idle ── RESOLVERS to the dialler ──> at_dialler ── TAKEN, RESOLVERS to cf-dns ──> at_dns ── TAKEN ──> idle
+ *   idle ── to the dialler ── TAKEN ──> [rules: to the policy stage ── TAKEN ──>]
+ *        ── to cf-dns ── TAKEN ──> idle
  *
- * What changes meanwhile waits, and only the last of it counts.  The end of a helper is not
+ * What changes meanwhile waits, and only the last of each kind counts.  The end of a helper is not
  * noticed here, but by its death (signals.c).
  *
  * SPDX-License-Identifier: MIT
  */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chan.h"
 #include "log.h"
 #include "spawn.h"
 
 static const enum role peers[CONTROL_CHANNELS] = {
-	[CONTROL_DIALLER] = R_DIAL, [CONTROL_DNS] = R_DNS
+	[CONTROL_DIALLER] = R_DIAL, [CONTROL_POLICY] = R_PROXY, [CONTROL_DNS] = R_DNS
+};
+
+static void	tell_resolvers(struct control *, int which);
+static void	tell_rules(struct control *, int which);
+
+static const struct {
+	enum msg_type	type;
+	void		(*tell)(struct control *, int which);
+	int		order[CONTROL_CHANNELS];
+	int		n;
+} changes[CHANGES] = {
+	[CHANGE_RESOLVERS] = { MSG_RESOLVERS, tell_resolvers, { CONTROL_DIALLER, CONTROL_DNS }, 2 },
+	[CHANGE_RULES] = { MSG_RULES, tell_rules,
+	    { CONTROL_DIALLER, CONTROL_POLICY, CONTROL_DNS }, 3 },
 };
 
 static void
-tell(struct control *ct, int which)
+tell_resolvers(struct control *ct, int which)
 {
 	uint8_t body[MSG_LIST_MAX];
 	struct wr w = wr_over(body, sizeof(body));
 
-	msg_list_put(&w, ct->telling.at, ct->telling.n);
-	if (ct->chan[which] != NULL)
-		chan_send(ct->chan[which], MSG_RESOLVERS, 0, body, (size_t)(w.p - body), NULL, 0, -1);
+	msg_list_put(&w, ct->resolvers.at, ct->resolvers.n);
+	chan_send(ct->chan[which], MSG_RESOLVERS, 0, body, (size_t)(w.p - body), NULL, 0, -1);
 }
 
 static void
+tell_rules(struct control *ct, int which)
+{
+	uint8_t body[MSG_RULES_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+	int fd = fcntl(ct->rules.fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd == -1)
+		fatal("cannot hand the rules to %s", role_name(peers[which]));
+	wr_le32(&w, ct->rules.generation);
+	chan_send(ct->chan[which], MSG_RULES, 0, body, sizeof(body), NULL, 0, fd);
+}
+
+static void	change_end(struct control *);
+
+/* The next of them; a run may have no dialler of ours (pipes.h). */
+static void
+step_tell(struct control *ct)
+{
+	int which;
+
+	while (ct->step < changes[ct->change].n && ct->absent[changes[ct->change].order[ct->step]])
+		ct->step++;
+	if (ct->step == changes[ct->change].n) {
+		change_end(ct);
+		return;
+	}
+	which = changes[ct->change].order[ct->step];
+	if (ct->chan[which] != NULL)
+		changes[ct->change].tell(ct, which);
+}
+
+/* The next change that waits, if there is none on its way. */
+static void
 begin(struct control *ct)
 {
-	ct->state = CONTROL_AT_DIALLER;
-	ct->telling = ct->wanted;
-	ct->waiting = false;
-	tell(ct, CONTROL_DIALLER);
+	if (ct->busy)
+		return;
+	if (ct->new_resolvers) {
+		ct->change = CHANGE_RESOLVERS;
+		ct->resolvers = ct->next_resolvers;
+		ct->new_resolvers = false;
+	} else if (ct->next_rules.fd != -1) {
+		ct->change = CHANGE_RULES;
+		ct->rules = ct->next_rules;
+		ct->next_rules.fd = -1;
+	} else {
+		return;
+	}
+	ct->busy = true;
+	ct->step = 0;
+	step_tell(ct);
+}
+
+static void
+change_end(struct control *ct)
+{
+	ct->busy = false;
+	if (ct->change == CHANGE_RULES) {
+		close(ct->rules.fd);
+		ct->rules.fd = -1;
+		ct->on_rules(ct->arg, &ct->rules);
+	}
+	begin(ct);
 }
 
 static void
@@ -46,20 +123,16 @@ on_taken(struct chan *c, const struct frame *f, int fd)
 {
 	struct control *ct = chan_arg(c);
 	struct rd r = rd_over(f->body, f->len);
+	uint32_t type = rd_le32(&r);
 
 	(void)fd;
-	if (rd_le32(&r) != MSG_RESOLVERS) {
+	if (!ct->busy || type != changes[ct->change].type ||
+	    c != ct->chan[changes[ct->change].order[ct->step]]) {
 		chan_fail(c, "TAKEN of what was not sent");
-	} else if (ct->state == CONTROL_AT_DIALLER && c == ct->chan[CONTROL_DIALLER]) {
-		ct->state = CONTROL_AT_DNS;
-		tell(ct, CONTROL_DNS);
-	} else if (ct->state == CONTROL_AT_DNS && c == ct->chan[CONTROL_DNS]) {
-		ct->state = CONTROL_IDLE;
-		if (ct->waiting)
-			begin(ct);
-	} else {
-		chan_fail(c, "TAKEN of what was not sent");
+		return;
 	}
+	ct->step++;
+	step_tell(ct);
 }
 
 static const struct chan_handler handlers[] = {
@@ -68,16 +141,20 @@ static const struct chan_handler handlers[] = {
 };
 
 void
-control_open(struct control *ct, const int fd[CONTROL_CHANNELS])
+control_open(struct control *ct, const int fd[CONTROL_CHANNELS],
+    void (*on_rules)(void *arg, const struct generation *), void *arg)
 {
+	ct->on_rules = on_rules;
+	ct->arg = arg;
+	ct->rules.fd = ct->next_rules.fd = -1;
 	for (int i = 0; i < CONTROL_CHANNELS; i++) {
-		if (fd[i] == -1)
+		if ((ct->absent[i] = fd[i] == -1))
 			continue;
 		ct->chan[i] = chan_new(fd[i], fd[i], R_SPAWN, peers[i], ct);
 		if (ct->chan[i] == NULL)
 			fatal("cannot talk to %s", role_name(peers[i]));
 		chan_handlers(ct->chan[i], handlers);
-		chan_hello(ct->chan[i], 0);
+		chan_hello(ct->chan[i], MSG_CAP_FD);
 	}
 	control_flush(ct);
 }
@@ -85,10 +162,19 @@ control_open(struct control *ct, const int fd[CONTROL_CHANNELS])
 void
 control_resolvers(struct control *ct, const struct resolvers *list)
 {
-	ct->wanted = *list;
-	ct->waiting = true;
-	if (ct->state == CONTROL_IDLE)
-		begin(ct);
+	ct->next_resolvers = *list;
+	ct->new_resolvers = true;
+	begin(ct);
+	control_flush(ct);
+}
+
+void
+control_rules(struct control *ct, const struct generation *rules)
+{
+	if (ct->next_rules.fd != -1)
+		close(ct->next_rules.fd);
+	ct->next_rules = *rules;
+	begin(ct);
 	control_flush(ct);
 }
 

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "flowlog.h"
 #include "log.h"
 #include "run.h"
 
@@ -53,6 +54,10 @@ failure_end(struct run *r, int code, const char *reason)
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (r->helpers.helper[k].pid > 0 && !r->helpers.helper[k].ended)
 			waitid(P_PID, (id_t)r->helpers.helper[k].pid, &info, WEXITED);
+	flowlog_mend(r->conf);
+	if (r->state == RUNNING || r->state == FINISHING)
+		flowlog_phase(PHASE_RUN);
+	flowlog_failure(r->conf, r->detail);
 	status_exit(r->conf, code, reason, r->detail[0] != '\0' ? r->detail : NULL);
 	exit(code);
 }

@@ -5,7 +5,8 @@
  *	                         |  +--proxy-- cf-proxy policy --dial-- cf-proxy dialler
  *	                         +--capture-- cf-capture
  *					cf-upstream --upstream-- cf-proxy dialler
- *	cf-spawn --told-- cf-dns, cf-proxy dialler	(control.c)
+ *	cf-spawn --told-- cf-dns, cf-proxy policy, cf-proxy dialler	(control.c)
+ *	cf-proxy policy --who-- the watcher, a process of cf-spawn (watcher.c)
  *
  * With --proxy-helper and its like a program of the user's (pipes.h) stands in the dialler's place,
  * behind cf-dns, or in that of cf-capture; what judges stays in front of it.
@@ -37,14 +38,14 @@
 #include "log.h"
 #include "spawn.h"
 
-#define ARGS_MAX	64
+#define ARGS_MAX	256
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
-#define EXTRA_FDS_MAX	8
+#define EXTRA_FDS_MAX	12
 #define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
 
 static const struct {
 	const char	*name;		/* in messages */
-	const char	*program;	/* in paths_libexec */
+	const char	*program;	/* in paths_libexec; NULL: started later, by us (watcher.c) */
 	bool		 jailed;	/* in the empty namespace */
 } kinds[HELPER_KINDS] = {
 	[HELPER_NETSTACK] = { "cf-netstack",		"cf-netstack",	true },
@@ -52,7 +53,9 @@ static const struct {
 	[HELPER_POLICY]   = { "cf-proxy (policy)",	"cf-proxy",	true },
 	[HELPER_CAPTURE]  = { "cf-capture",		"cf-capture",	true },
 	[HELPER_DIALLER]  = { "cf-proxy (dialler)",	"cf-proxy",	false },
+	[HELPER_WATCHER]  = { "cf-spawn (watcher)",	NULL,		false },
 	[HELPER_UPSTREAM] = { "cf-upstream",		"cf-upstream",	true },
+	[HELPER_MONITOR]  = { "cf-doctor (monitor)",	"cf-doctor",	false },
 	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
 	[HELPER_EGRESS]	  = { "--proxy-helper",		NULL,		false },
 	[HELPER_NAMES]	  = { "--dns-helper",		NULL,		false },
@@ -83,16 +86,25 @@ kind_command(enum helper_kind kind, const struct conf *conf)
 	    kind == HELPER_RECORDER ? conf->pipes.capture : NULL;
 }
 
+bool
+helpers_watch(const struct conf *conf)
+{
+	return conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL || conf->verbose > 0;
+}
+
 static bool
 kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
-	if (kinds[kind].program == NULL)
-		return kind_command(kind, conf) != NULL;
 	switch (kind) {
+	case HELPER_EGRESS:
+	case HELPER_NAMES:
+	case HELPER_RECORDER:	return kind_command(kind, conf) != NULL;
 	case HELPER_DIALLER:	return pipes_want_dialler(conf);
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
 	case HELPER_UPSTREAM:	return conf->proxy.given;
-	case HELPER_SUMMARY:	return conf->summary;
+	case HELPER_SUMMARY:	return conf->summary || conf->learn_file != NULL;
+	case HELPER_WATCHER:	return helpers_watch(conf);
+	case HELPER_MONITOR:	return conf->monitor != NULL;
 	default:		return true;
 	}
 }
@@ -211,6 +223,16 @@ wire_names(struct start *dns, struct start *policy, const struct conf *conf,
 	}
 }
 
+/* As no-color.org has it. */
+static bool
+colors_wanted(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return (no == NULL || *no == '\0') && isatty(STDERR_FILENO) == 1 && term != NULL &&
+	    strcmp(term, "dumb") != 0;
+}
+
 static void
 arg_encdns(struct start *s, const struct conf *conf)
 {
@@ -218,6 +240,39 @@ arg_encdns(struct start *s, const struct conf *conf)
 		arg(s, "--block-encrypted-dns");
 	else if (conf->encdns == ENCDNS_ALLOW)
 		arg(s, "--allow-encrypted-dns");
+}
+
+static void
+arg_host_ports(struct start *s, const struct conf *conf)
+{
+	char text[16];
+
+	for (size_t i = 0; i < conf->host_ports.n; i++) {
+		snprintf(text, sizeof(text), "%u-%u", conf->host_ports.at[i].lo,
+		    conf->host_ports.at[i].hi);
+		arg(s, "--host-port");
+		arg(s, text);
+	}
+}
+
+/* Where those who see something write it, and who knows the tree's processes. */
+static void
+wire_events(struct start *dns, struct start *policy, struct helpers *h, const struct conf *conf)
+{
+	int who[2];
+
+	arg_fd_copy(policy, "--log-fd", conf->log_fd);
+	arg_fd_copy(dns, "--log-fd", conf->log_fd);
+	if (conf->verbose > 0 && colors_wanted()) {
+		arg(policy, "--color");
+		arg(dns, "--color");
+	}
+	h->watcher_fd = -1;
+	if (!helpers_watch(conf))
+		return;
+	pair(who);
+	arg_fd(policy, "--who-fd", who[0]);
+	h->watcher_fd = who[1];
 }
 
 /* The upstream proxy: cf-upstream is behind the dialler, and all others are told that there is one. */
@@ -246,6 +301,8 @@ wire_upstream(struct start *start, const struct conf *conf)
 	if (p->dns_around)
 		arg(dialler, "--dns-direct");
 	arg(policy, "--upstream");
+	arg(policy, "--upstream-name");
+	arg(policy, p->name);
 	if (p->udp) {
 		arg(dialler, "--upstream-udp");
 		arg(policy, "--upstream-udp");
@@ -308,6 +365,7 @@ wire_dialler(struct start *dialler, struct helpers *h, const struct conf *conf,
 	arg_fd(dialler, "--control-fd", told[1]);
 	arg_fd_copy(dialler, "--rules-fd", conf->rules_fd);
 	arg_encdns(dialler, conf);
+	arg_host_ports(dialler, conf);
 	args_resolvers(dialler, texts);
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");
@@ -331,14 +389,45 @@ wire_capture(struct start *start, const struct conf *conf)
 	arg_fd(capture, "--write-fd", conf->capture_fd);
 }
 
+/* It does not say more when asked to. */
+static bool
+is_doctor(int kind)
+{
+	return kind == HELPER_SUMMARY || kind == HELPER_MONITOR;
+}
+
+static void
+wire_monitor(struct start *monitor, struct start *dns, struct start *policy, const struct conf *conf)
+{
+	const char *term = getenv("TERM");
+	int log[2];
+
+	if (!monitor->wanted)
+		return;
+	if (pipe2(log, O_CLOEXEC) != 0)
+		fatal("cannot make a pipe");
+	arg_fd(policy, "--log-fd", log[1]);
+	arg_fd_copy(dns, "--log-fd", log[1]);
+	arg(monitor, "monitor");
+	arg(monitor, "--leave");
+	arg_fd(monitor, "--tty-fd", conf->monitor_fd);
+	if (term != NULL && *term != '\0') {
+		arg(monitor, "--term");
+		arg(monitor, term);
+	}
+	if (getenv("NO_COLOR") != NULL)
+		arg(monitor, "--no-color");
+	monitor->in = log[0];
+	monitor->out = STDERR_FILENO;
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
 {
 	struct start *stack = &start[HELPER_NETSTACK], *dns = &start[HELPER_DNS],
 	    *policy = &start[HELPER_POLICY], *summary = &start[HELPER_SUMMARY];
-	int control[2], proxy[2], names[2], dial[2], log[2], facts[2],
-	    to_dns[2];
+	int control[2], proxy[2], names[2], dial[2], log[2], facts[2], to_dns[2], to_policy[2];
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
@@ -346,10 +435,11 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
 		    .wanted = kind_wanted((enum helper_kind)k, conf),
 		    .command = kind_command((enum helper_kind)k, conf), .in = -1, .out = -1 };
-		if (kinds[k].program == NULL)
+		s->wanted &= kinds[k].program != NULL || s->command != NULL;
+		if (!s->wanted || s->command != NULL)
 			continue;
 		arg(s, kinds[k].program);
-		for (int v = 0; v < conf->verbose && v < 2 && k != HELPER_SUMMARY; v++)
+		for (int v = 0; v < conf->verbose && v < 2 && !is_doctor(k); v++)
 			arg(s, "-v");
 	}
 	pair(control);
@@ -357,18 +447,31 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	pair(names);
 	pair(dial);
 	pair(to_dns);
+	pair(to_policy);
 	h->told_fd[CONTROL_DNS] = to_dns[0];
+	h->told_fd[CONTROL_POLICY] = to_policy[0];
 	h->control_fd = control[0];
 	stack->in = stack->out = control[1];
 	arg_fd(stack, "--proxy-fd", proxy[0]);
 	arg_fd(stack, "--dns-fd", names[0]);
+	if (conf->flow_updates > 0)
+		arg_number(stack, "--counts", conf->flow_updates);
 
 	policy->in = policy->out = proxy[1];
 	arg(policy, "--policy");
 	arg_fd(policy, "--dial-fd", dial[0]);
+	arg_fd(policy, "--control-fd", to_policy[1]);
+	if (reload_wanted(conf))
+		arg(policy, "--keep-flows");
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
+	arg_fd_copy(policy, "--quotas-fd", conf->quotas_fd);
 	arg_encdns(policy, conf);
+	if (conf->quic != NULL) {
+		arg(policy, "--quic");
+		arg(policy, conf->quic);
+	}
+	arg_host_ports(policy, conf);
 
 	dns->in = dns->out = names[1];
 	arg_fd_copy(dns, "--rules-fd", conf->rules_fd);
@@ -390,6 +493,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dns, "--no-aaaa");
 
 	wire_names(dns, policy, conf, texts);
+	wire_events(dns, policy, h, conf);
+	wire_monitor(&start[HELPER_MONITOR], dns, policy, conf);
 
 	if (start[HELPER_EGRESS].wanted)
 		start[HELPER_EGRESS].in = start[HELPER_EGRESS].out = dial[1];
@@ -405,9 +510,19 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg_fd(policy, "--log-fd", log[1]);
 		arg_fd_copy(dns, "--log-fd", log[1]);
 		arg(summary, "summary");
+		if (conf->summary_json) {
+			arg(summary, "--format");
+			arg(summary, "json");
+		}
 		summary->in = log[0];
 		summary->out = STDERR_FILENO;
 		arg_fd(summary, "--facts-fd", facts[1]);
+		if (conf->learn_fd != -1) {
+			arg_fd(summary, "--learn-fd", conf->learn_fd);
+			arg_number(summary, "--learn-threshold", conf->learn_threshold);
+		}
+		if (!conf->summary)
+			arg(summary, "--no-summary");
 		h->facts_fd = facts[0];
 	}
 }
@@ -444,7 +559,8 @@ become(const struct start *s)
 	static char *no_environment[] = { NULL };
 	sigset_t none;
 
-	setpgid(0, 0);			/* a Ctrl-C is for the command */
+	if (s->kind != HELPER_MONITOR)	/* in the background it could not use our own terminal */
+		setpgid(0, 0);		/* a Ctrl-C is for the command */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	sigemptyset(&none);
@@ -587,6 +703,19 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 	}
 	errno = saved;
 	return rc;
+}
+
+void
+helpers_each(const struct conf *conf, const struct texts *texts,
+    void (*say)(void *arg, const char *name, bool jailed, char *const *argv), void *arg)
+{
+	struct start start[HELPER_KINDS];
+	struct helpers h;
+
+	wire(start, &h, conf, texts);
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (start[k].wanted)
+			say(arg, kinds[k].name, kinds[k].jailed, start[k].argv);
 }
 
 struct helper *

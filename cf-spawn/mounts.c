@@ -131,8 +131,30 @@ stage_fill(const char *stage, const char *resolv, const struct texts *t, const c
 	return file_make(file, t->hosts) == 0 ? cover(file, HOSTS_FILE) : -1;
 }
 
+static int
+record_cover(const char *path, int fd)
+{
+	struct stat seen, ours;
+
+	if (path == NULL || fstat(fd, &ours) != 0 || !S_ISREG(ours.st_mode) ||
+	    stat(path, &seen) != 0 || seen.st_dev != ours.st_dev || seen.st_ino != ours.st_ino)
+		return 0;		/* it has no name that leads there */
+	return cover(path, path);
+}
+
+/* What the tree must not change, though its user may: it is read-only for it. */
+static int
+records_cover(const struct conf *conf, const char **what)
+{
+	*what = "make the flow log read-only for the tree";
+	if (record_cover(conf->log_path, conf->log_fd) != 0)
+		return -1;
+	*what = "make the profile that is learned read-only for the tree";
+	return record_cover(conf->learn_file, conf->learn_fd);
+}
+
 int
-mounts_make(const struct texts *t, const char **what)
+mounts_make(const struct texts *t, const struct conf *conf, const char **what)
 {
 	char resolv[PATH_MAX] = "";
 	const char *stage;
@@ -154,5 +176,7 @@ mounts_make(const struct texts *t, const char **what)
 	saved = errno;
 	umount2(stage, MNT_DETACH);
 	errno = saved;
+	if (rc == 0)
+		rc = records_cover(conf, what);
 	return rc;
 }

@@ -2,7 +2,10 @@
  * options.c - the command line, as one table.
  *
  * A row is an option's letter, name, value and help line, and the function that takes it
- * into struct conf.  The names are childflow's where it has the option.
+ * into struct conf.  The names are childflow's where it has the option.  The same row is
+ * the option's key in a profile and its variable in the environment (cli_key.c); what
+ * all sources said is merged before a row's function is called (sources.c), so those
+ * functions run once a value, in order, and need not undo anything.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,8 +16,11 @@
 #include <string.h>
 
 #include "cli.h"
+#include "flowlog.h"
 #include "inside.h"
 #include "log.h"
+#include "profile.h"
+#include "sources.h"
 #include "spawn.h"
 
 static const struct cli cli;
@@ -65,6 +71,12 @@ set_add_host(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_host_port(void *conf, const char *arg, char *why)
+{
+	return hostports_add(&((struct conf *)conf)->host_ports, arg, why, CLI_WHY_LEN);
+}
+
+static bool
 set_status_fd(void *conf, const char *arg, char *why)
 {
 	struct conf *c = conf;
@@ -105,9 +117,16 @@ SWITCH(cap_net_raw)
 SWITCH(wait_tree)
 SWITCH(summary)
 SWITCH(check_only)
+SWITCH(dry_run)
 SWITCH(fail_on_leak)
+SWITCH(dump_profile)
+SWITCH(dump_secrets)
 TEXT(hosts_file)
 TEXT(capture_file)
+TEXT(report_file)
+TEXT(learn_file)
+TEXT(flow_log)
+TEXT(monitor)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -152,6 +171,26 @@ set_allow_encdns(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_flow_updates(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 1, 3600, &((struct conf *)conf)->flow_updates, why);
+}
+
+static bool
+set_quic(void *conf, const char *arg, char *why)
+{
+	static const char *const choices[] = { "block", "check", "allow" };
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+		if (strcmp(arg, choices[i]) == 0) {
+			((struct conf *)conf)->quic = choices[i];
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "write block, check or allow");
+	return false;
+}
+
+static bool
 set_deny_answer(void *conf, const char *arg, char *why)
 {
 	static const char *const kinds[] = { "empty", "nxdomain", "refused" };
@@ -162,6 +201,39 @@ set_deny_answer(void *conf, const char *arg, char *why)
 			return true;
 		}
 	snprintf(why, CLI_WHY_LEN, "it is one of empty, nxdomain and refused");
+	return false;
+}
+
+static bool
+set_summary_format(void *conf, const char *arg, char *why)
+{
+	bool json = strcmp(arg, "json") == 0;
+
+	if (!json && strcmp(arg, "text") != 0) {
+		snprintf(why, CLI_WHY_LEN, "it is neither text nor json");
+		return false;
+	}
+	((struct conf *)conf)->summary_json = json;
+	return true;
+}
+
+static bool
+set_learn_threshold(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, 1000000, &((struct conf *)conf)->learn_threshold, why);
+}
+
+static bool
+set_report_format(void *conf, const char *arg, char *why)
+{
+	static const char *const forms[] = { "text", "markdown", "json", "html" };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strcmp(arg, forms[i]) == 0) {
+			((struct conf *)conf)->report_format = forms[i];
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "it is one of text, markdown, json and html");
 	return false;
 }
 
@@ -185,6 +257,26 @@ refuse_root(void *conf, const char *arg, char *why)
 	return false;
 }
 
+/* Rows whose word is heard elsewhere: sources.c. */
+static bool
+set_elsewhere(void *conf, const char *arg, char *why)
+{
+	(void)conf, (void)arg, (void)why;
+	return true;
+}
+
+static bool
+trust(void *conf, const char *arg, char *why)
+{
+	char reason[PROFILE_WHY];
+
+	(void)conf;
+	if (trust_add(arg, reason))
+		exit(0);
+	snprintf(why, CLI_WHY_LEN, "%.250s", reason);
+	return false;
+}
+
 static bool
 show_help(void *conf, const char *arg, char *why)
 {
@@ -201,9 +293,19 @@ show_version(void *conf, const char *arg, char *why)
 	exit(fflush(stdout) == 0 ? 0 : STATUS_FAILED);
 }
 
-static const struct cli_option options[] = {
+const struct cli_option options_table[] = {
+	{ 0,   "profile",	"FILE|NAME",	set_elsewhere,
+	  "take settings from a profile (repeatable)", CLI_LIST | CLI_NO_KEY },
+	{ 0,   "profile-local",	NULL,		set_elsewhere,
+	  "also from ./" PROFILE_LOCAL "; not trusted, it can only tighten", CLI_NO_KEY },
+	{ 0,   "trust",		"FILE",		trust,
+	  "trust this local profile as it is now, and stop", CLI_NOW },
+	{ 0,   "dump-profile",	NULL,		set_dump_profile,
+	  "print what all sources make, and stop", CLI_NOW },
+	{ 0,   "dump-secrets",	NULL,		set_dump_secrets,
+	  "with --dump-profile: secrets too", CLI_NOW },
 	{ 'd', "dns",		"ADDR[:PORT]",	set_dns,
-	  "ask this resolver instead of the system's (repeatable)" },
+	  "ask this resolver instead of the system's (repeatable)", CLI_LIST },
 	{ 0,   "dns-mode",	"real|synthetic", set_dns_mode,
 	  "synthetic: each name has an address of its own inside (real)" },
 	{ 0,   "dns-cache",	"N",		set_dns_cache,
@@ -211,24 +313,46 @@ static const struct cli_option options[] = {
 	{ 0,   "hosts-file",	"FILE",		set_hosts_file,
 	  "names of FILE come before those of /etc/hosts" },
 	{ 0,   "add-host",	"NAME:ADDR",	set_add_host,
-	  "NAME has this address in the tree (repeatable; before --hosts-file)" },
+	  "NAME has this address in the tree (repeatable; before --hosts-file)", CLI_LIST },
 	RULEOPTS_ROWS,
+	RULEOPTS_QUOTA_ROW,
 	PROXYOPTS_ROWS,
 	PIPES_ROWS,
 	{ 0,   "deny-answer",	"KIND",		set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "block-encrypted-dns", NULL,	set_block_encdns,
-	  "refuse encrypted DNS (with rules about names it always is)" },
+	  "refuse encrypted DNS (with rules about names it always is)", 0, CLI_TO_ON },
 	{ 0,   "allow-encrypted-dns", NULL,	set_allow_encdns,
-	  "let encrypted DNS pass by the rules about names" },
+	  "let encrypted DNS pass by the rules about names", 0, CLI_TO_OFF },
+	{ 0,   "quic",		"block|check|allow", set_quic,
+	  "QUIC, where rules are about names: refuse it (block), or hold it against them" },
+	{ 0,   "host-port",	"PORTS",	set_host_port,
+	  "open ports of the host's own loopback, at " INSIDE_HOST4 " (5432,8000-8099)", CLI_LIST },
 	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
-	  "end with status 1 where something was refused and the command did not mind" },
+	  "end with status 1 where something was refused and the command did not mind",
+	  0, CLI_TO_ON },
 	{ 'c', "capture",	"FILE",		set_capture_file,
 	  "write the tree's packets to FILE (pcapng)" },
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
+	{ 0,   "flow-log",	"FILE",		set_flow_log,
+	  "write what happens to FILE as JSON lines (-: stdout, fd:N)" },
 	{ 0,   "summary",	NULL,		set_summary,
 	  "say at the end what the run did (stderr)" },
+	{ 0,   "flow-updates",	"SECONDS",	set_flow_updates,
+	  "note so often in the flow log what open flows have carried" },
+	{ 0,   "monitor",	"TERMINAL",	set_monitor,
+	  "show the flows in a table there while the command runs (-: here)" },
+	{ 0,   "summary-format", "text|json",	set_summary_format,
+	  "the form of --summary (text)" },
+	{ 0,   "learn",		"FILE",		set_learn_file,
+	  "allow everything, and write a profile of what was needed to FILE" },
+	{ 0,   "learn-threshold", "N",		set_learn_threshold,
+	  "in it, N names right below one become a wildcard (8; 0: never)" },
+	{ 0,   "report",	"FILE",		set_report_file,
+	  "say what a run did, from its flow log; nothing is run", CLI_NOW },
+	{ 0,   "report-format",	"FORM",		set_report_format,
+	  "the form of --report: text, markdown, json or html" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
 	  "write start, end and reason to descriptor N (JSON lines)" },
 	{ 0,   "wait",		NULL,		set_wait_tree,
@@ -240,15 +364,18 @@ static const struct cli_option options[] = {
 	{ 0,   "map-subids",	NULL,		set_map_subids,
 	  "map the subordinate ids too (uses newuidmap, newgidmap)" },
 	{ 0,   "cap-net-raw",	NULL,		set_cap_net_raw,
-	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)" },
+	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)",
+	  0, CLI_TO_OFF },
 	{ 'n', "check",		NULL,		set_check_only,
-	  "check options and files, and stop; nothing is started" },
+	  "check options and files, and stop; nothing is started", CLI_NOW },
+	{ 0,   "dry-run",	NULL,		set_dry_run,
+	  "print the policy in force and what would be started, and stop", CLI_NOW },
 	{ 'v', "verbose",	NULL,		set_verbose,
-	  "say what happens on stderr; twice: also how" },
-	{ 'h', "help",		NULL,		show_help,	"this text" },
-	{ 'V', "version",	NULL,		show_version,	"the version" },
-	{ 0,   "network-backend", "NAME",	set_backend,	NULL },
-	{ 0,   "root",		NULL,		refuse_root,	NULL },
+	  "say what happens on stderr; twice: also how", CLI_COUNT },
+	{ 'h', "help",		NULL,		show_help,	"this text", CLI_NOW },
+	{ 'V', "version",	NULL,		show_version,	"the version", CLI_NOW },
+	{ 0,   "network-backend", "NAME",	set_backend,	NULL, 0, CLI_NEVER, "backend" },
+	{ 0,   "root",		NULL,		refuse_root,	NULL, CLI_NOW },
 	{ 'i', "iface",		"NAME",		refuse_root,	NULL },
 	{ 0 }
 };
@@ -257,30 +384,136 @@ static const struct cli cli = {
 	.name = "cf-spawn",
 	.usage = "[options] [--] COMMAND [ARG ...]",
 	.about = "Run COMMAND and its children on a network of their own; nothing else changes.",
-	.options = options,
+	.options = options_table,
+	.negatable = true,
 };
+
+/* ---- rules from elsewhere than the command line ---- */
+
+/* The grammar of a row's rules; RULETEXT_KINDS: it has none. */
+static enum ruletext_kind
+rule_kind(const struct cli_option *row)
+{
+	for (int s = 0; s < RULES_SOURCES; s++)
+		if (s != RULES_ALLOW_FILE && s != RULES_DENY_FILE && rules_sources[s].option != NULL &&
+		    strncmp(rules_sources[s].option, "--", 2) == 0 &&
+		    strcmp(rules_sources[s].option + 2, row->name) == 0)
+			return rules_sources[s].kind;
+	return RULETEXT_KINDS;
+}
+
+/* Names in lists of names have one spelling; what is wrong is found by rule_check(). */
+static char *
+rule_normal(const struct cli_option *row, const char *text)
+{
+	enum ruletext_kind kind = rule_kind(row);
+	struct ruletext_error err;
+	struct ruletext t;
+
+	if ((kind != RULETEXT_DOMAIN && kind != RULETEXT_EXACT) ||
+	    !ruletext_parse(kind, text, strlen(text), &t, &err))
+		return NULL;
+	return strdup(t.name);
+}
+
+/* Before the rules are compiled, which does not know in which line of which profile each stands. */
+static bool
+rule_check(const struct cli_option *row, const char *text, char *why)
+{
+	enum ruletext_kind kind = rule_kind(row);
+	struct ruletext_error err;
+	struct ruletext t;
+
+	if (kind == RULETEXT_KINDS || ruletext_parse(kind, text, strlen(text), &t, &err))
+		return true;
+	snprintf(why, CLI_WHY_LEN, "%.200s (cf-policy(7) has the grammar)", err.why);
+	return false;
+}
+
+/* ---- all of it ---- */
+
+static char **
+command_of(const struct settings *s)
+{
+	const struct setting *command = settings_find(s, &settings_command);
+	char **argv = calloc(command->n + 1, sizeof(*argv));
+
+	if (argv == NULL)
+		fatal("cannot take the command");
+	for (size_t i = 0; i < command->n; i++)
+		argv[i] = command->value[i].text;
+	return argv;
+}
+
+static _Noreturn void
+dump(const struct settings *s, const struct conf *conf)
+{
+	const char *why = settings_dump(s, conf->dump_secrets, stdout);
+
+	if (why != NULL)
+		fatalx("--dump-profile: %s", why);
+	if (fflush(stdout) != 0)
+		fatal("cannot print the profile");
+	exit(0);
+}
+
+/* Who keeps a login in the environment does not want it with each run. */
+static void
+login_unused(struct settings *s)
+{
+	static const char *const login[] = { "proxy-user", "proxy-password" };
+	struct setting *one;
+
+	if (settings_find_name(s, "proxy")->n > 0)
+		return;
+	for (size_t i = 0; i < sizeof(login) / sizeof(login[0]); i++)
+		if ((one = settings_find_name(s, login[i]))->origin.from == FROM_ENVIRONMENT)
+			settings_clear(s, one->row, &one->origin);
+}
+
+/* What excludes each other. */
+static void
+conflicts(const struct conf *conf)
+{
+	if (conf->command[0] == NULL && !conf->dry_run)
+		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
+	if (conf->user != NULL && conf->run_as_root)
+		fatalx("--user and --run-as-root exclude each other: leave one out");
+	learn_check(conf);
+	if (conf->tcp_path == TCP_PATH_KERNEL &&
+	    (conf->capture_file != NULL || conf->pipes.capture != NULL))
+		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
+		    "kernel or --capture out");
+}
 
 void
 options_parse(struct conf *conf, int argc, char **argv)
 {
 	const char *debug = getenv("CHILDFLOW_DEBUG");
-	int at;
+	static struct settings settings;	/* its texts are conf's */
+	char why[SETTINGS_WHY];
 
-	conf->status_fd = -1;
+	conf->status_fd = conf->log_fd = conf->learn_fd = -1;
+	conf->learn_threshold = 8;
+	flowlog_watch_failures(conf);
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
 	    strcmp(debug, "yes") == 0 || strcmp(debug, "on") == 0))
 		conf->verbose = 2;
-	at = cli_parse(&cli, conf, argc, argv, STATUS_FAILED);
-	conf->command = argv + at;
+	if (!settings_init(&settings, options_table))
+		fatal("cannot read the options");
+	settings.normal = rule_normal;
+	settings.check = rule_check;
+	sources_read(&settings, &cli, conf, argc, argv, STATUS_FAILED);
+	if (conf->dump_profile)
+		dump(&settings, conf);
+	login_unused(&settings);
+	if (!settings_apply(&settings, conf, why))
+		fatalx("%s", why);
+	conf->command = command_of(&settings);
 	proxyopts_finish(conf);
 	pipes_finish(conf);
-	if (conf->command[0] == NULL)
-		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
-	if (conf->user != NULL && conf->run_as_root)
-		fatalx("--user and --run-as-root exclude each other: leave one out");
-	if (conf->tcp_path == TCP_PATH_KERNEL &&
-	    (conf->capture_file != NULL || conf->pipes.capture != NULL))
-		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
-		    "kernel or --capture out");
+	if (report_wanted(conf))
+		report_exec(conf);
+	conflicts(conf);
 	log_init("cf-spawn", conf->verbose);
 }

@@ -27,7 +27,7 @@ policy_make(struct conf *conf)
 	void *flat;
 	size_t len;
 
-	conf->rules_fd = conf->violations_fd = -1;
+	conf->rules_fd = conf->violations_fd = conf->quotas_fd = -1;
 	if (conf->fail_on_leak &&
 	    (conf->violations_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1)
 		fatal("cannot make the counter of --fail-on-leak");
@@ -37,6 +37,8 @@ policy_make(struct conf *conf)
 		fatalx("%s", why);
 	if ((conf->rules_fd = rulesfd_make(flat, len)) == -1)
 		fatal("cannot hand the rules to the helpers");
+	quotas_know(flat, len);
+	conf->quotas_fd = quotas_fd_make();
 	free(flat);
 }
 
@@ -63,12 +65,13 @@ static const struct {
 	{ RULES_BLOCK_PRIVATE,	"block-private" },
 	{ RULES_BLOCK_METADATA,	"block-metadata" },
 	{ RULES_DEFAULT_DENY,	"default-policy=deny" },
+	{ RULES_PERMISSIVE,	"permissive" },
 	{ RULES_PROXY_ONLY,	"proxy-only" },
 };
 static const enum rules_source order[] = {
 	RULES_ALLOW_CIDR, RULES_DENY_CIDR, RULES_ALLOW_DOMAIN_EXACT, RULES_ALLOW_DOMAIN,
 	RULES_DENY_DOMAIN_EXACT, RULES_DENY_DOMAIN, RULES_ALLOW, RULES_DENY, RULES_ALLOW_FILE,
-	RULES_DENY_FILE
+	RULES_DENY_FILE, RULES_QUOTA
 };
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -90,9 +93,20 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 			    o->given[k].text);
 			say(arg, buf);
 		}
+	for (size_t k = 0; k < conf->host_ports.n; k++) {
+		int n = snprintf(buf, sizeof(buf), "host-port=%u", conf->host_ports.at[k].lo);
+
+		if (conf->host_ports.at[k].hi != conf->host_ports.at[k].lo)
+			snprintf(buf + n, sizeof(buf) - (size_t)n, "-%u", conf->host_ports.at[k].hi);
+		say(arg, buf);
+	}
 	if (conf->encdns != ENCDNS_BY_RULES)
 		say(arg, conf->encdns == ENCDNS_BLOCK ? "block-encrypted-dns" :
 		    "allow-encrypted-dns");
+	if (conf->quic != NULL) {
+		snprintf(buf, sizeof(buf), "quic=%s", conf->quic);
+		say(arg, buf);
+	}
 	if (conf->fail_on_leak)
 		say(arg, "fail-on-leak");
 }

@@ -5,7 +5,7 @@
  * environment, to the first.  So no proxy of a chain is sent the password of another.
  *
  * What must stay true: a password is nowhere but here and then in the memfd that cf-upstream
- * reads: not in argv (it is overwritten), not in the environment, neither ours nor the tree's.
+ * reads: not in argv and not in the environment, neither ours nor the tree's (sources.c).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,8 +22,6 @@
 #include "name.h"
 #include "spawn.h"
 
-#define ENV_USER	"CF_PROXY_USER"
-#define ENV_PASSWORD	"CF_PROXY_PASSWORD"
 #define TIMEOUT_MAX	3600
 
 static struct proxyopts *
@@ -109,15 +107,8 @@ password_take(struct proxyopts *p, char *text, char *why)
 bool
 proxyopts_password(void *conf, const char *arg, char *why)
 {
-	size_t len = strlen(arg);
-	char *text = (char *)arg;
-
-	if (!password_take(opts(conf), text, why))
-		return false;
-	memset(text, 'x', len);		/* so that the words before and after stay where they are */
-	log_warnx("warning: the password was on the command line, where others could read it until "
-	    "now (use --proxy-password-file, or " ENV_PASSWORD ")");
-	return true;
+	/* A copy that nobody needs any more (sources.c has taken it out of argv). */
+	return password_take(opts(conf), (char *)arg, why);
 }
 
 bool
@@ -244,21 +235,6 @@ proxyopts_connect_timeout(void *conf, const char *arg, char *why)
 
 /* ---- together ---- */
 
-/* A variable's value, no longer in the environment: neither ours, as others see it, nor the tree's. */
-static char *
-environment_take(const char *name)
-{
-	char *value = getenv(name), *copy;
-
-	if (value == NULL || *value == '\0')
-		return NULL;
-	if ((copy = strdup(value)) == NULL)
-		fatal("cannot start");
-	explicit_bzero(value, strlen(value));
-	unsetenv(name);
-	return copy;
-}
-
 static void
 login_set(struct proxyopts *p, size_t i)
 {
@@ -277,32 +253,6 @@ login_set(struct proxyopts *p, size_t i)
 	explicit_bzero(p->pass[i], strlen(p->pass[i]));
 	free(p->pass[i]);
 	p->pass[i] = NULL;
-}
-
-/* Of the environment: for the first proxy, where no option has it. */
-static void
-environment_use(struct proxyopts *p)
-{
-	char *user = environment_take(ENV_USER), *pass = environment_take(ENV_PASSWORD), why[CLI_WHY_LEN];
-
-	if (!p->given || p->user[0] != NULL) {
-		free(user);
-	} else if (user != NULL) {
-		p->user[0] = user;
-		if (!secret_fits(user, why) || strchr(user, ':') != NULL)
-			fatalx(ENV_USER " is no user name (it has 1 to %d bytes and no colon)",
-			    HOP_SECRET_MAX);
-	}
-	if (pass == NULL)
-		return;
-	if (p->given && p->pass[0] == NULL) {
-		p->pass[0] = pass;
-		if (!secret_fits(pass, why))
-			fatalx(ENV_PASSWORD " is no password: %s", why);
-	} else {
-		explicit_bzero(pass, strlen(pass));
-		free(pass);
-	}
 }
 
 /* What is only for runs with a proxy, by one of its options; NULL: nothing. */
@@ -352,7 +302,6 @@ proxyopts_finish(struct conf *conf)
 	struct proxyopts *p = &conf->proxy;
 
 	p->fd = -1;
-	environment_use(p);
 	for (size_t i = 0; i < p->hops.n; i++)
 		login_set(p, i);
 	if (!p->given) {

@@ -41,29 +41,30 @@ struct proxyopts {
 
 #define PROXYOPTS_ROWS									\
 	{ 'p', "proxy",		 "URL",		proxyopts_proxy,			\
-	  "go by this proxy: http://, https://, socks5:// (again: a chain)" },		\
+	  "go by this proxy: http://, https://, socks5:// (again: a chain)", CLI_LIST },		\
 	{ 'U', "proxy-user",	 "NAME",	proxyopts_user,				\
-	  "log in to the --proxy before it" },						\
+	  "log in to the --proxy before it", CLI_LIST | CLI_ADD },						\
 	{ 'P', "proxy-password", "PASSWORD",	proxyopts_password,			\
-	  "the same; better: --proxy-password-file, CF_PROXY_PASSWORD" },		\
+	  "the same; better: --proxy-password-file, CF_PROXY_PASSWORD",			\
+	  CLI_LIST | CLI_ADD | CLI_SECRET },		\
 	{ 0,   "proxy-password-file", "FILE",	proxyopts_password_file,		\
-	  "its first line is the password" },						\
+	  "its first line is the password", CLI_LIST | CLI_ADD },						\
 	{ 0,   "proxy-ca",	 "FILE",	proxyopts_ca,				\
 	  "trust these certificates of an https:// proxy, and no others" },		\
 	{ 0,   "proxy-insecure", NULL,		proxyopts_insecure,			\
-	  "do not ask who signed its certificate (the name still counts)" },		\
+	  "do not ask who signed its certificate (the name still counts)", 0, CLI_TO_OFF },		\
 	{ 0,   "proxy-names",	 "MODE",	proxyopts_names,			\
 	  "tell the proxy names, not addresses: auto, always or never" },		\
 	{ 0,   "proxy-only",	 NULL,		proxyopts_only,				\
-	  "nothing leaves but by the proxy, whatever else is allowed" },		\
+	  "nothing leaves but by the proxy, whatever else is allowed", 0, CLI_TO_ON },		\
 	{ 0,   "no-proxy",	 "LIST",	proxyopts_direct,			\
-	  "networks and names that are reached directly" },				\
+	  "networks and names that are reached directly", CLI_LIST },				\
 	{ 0,   "dns-direct",	 NULL,		proxyopts_dns_direct,			\
-	  "with --proxy: names are asked for directly" },				\
+	  "with --proxy: names are asked for directly", 0, CLI_TO_OFF },				\
 	{ 0,   "udp-direct",	 NULL,		proxyopts_udp_direct,			\
-	  "with --proxy: UDP goes directly" },						\
+	  "with --proxy: UDP goes directly", 0, CLI_TO_OFF },						\
 	{ 0,   "icmp-direct",	 NULL,		proxyopts_icmp_direct,			\
-	  "with --proxy: ICMP goes directly" },						\
+	  "with --proxy: ICMP goes directly", 0, CLI_TO_OFF },						\
 	{ 0,   "proxy-timeout",	 "SECONDS",	proxyopts_timeout,			\
 	  "how long proxies may take to make a tunnel (30)" },				\
 	{ 0,   "connect-timeout", "SECONDS",	proxyopts_connect_timeout,		\

@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "event.h"
+#include "flowlog.h"
 #include "log.h"
 #include "run.h"
 
@@ -94,6 +96,20 @@ recorders_ended(const struct run *r)
 	return true;
 }
 
+/* It could not write an event, and has said so: the run has failed at its record. */
+static bool
+record_was_lost(struct run *r, const struct helper *h)
+{
+	if (!h->ended || h->code != CLD_EXITED || h->status != EVENT_LOST)
+		return false;
+	snprintf(r->detail, sizeof(r->detail), "%s could not record all", h->name);
+	if (r->reason == NULL || strcmp(r->reason, "helper") != 0) {
+		r->code = STATUS_FAILED;
+		r->reason = "record";
+	}
+	return true;
+}
+
 /* Wait for the helpers' orderly end; one that failed at it has lost a record. */
 static void
 reap_recorders(struct run *r)
@@ -108,6 +124,8 @@ reap_recorders(struct run *r)
 
 		if (h->pid <= 0 || r->hurry || k == HELPER_SUMMARY ||
 		    (h->ended && !helper_ended_badly(h)))
+			continue;
+		if (record_was_lost(r, h))
 			continue;
 		snprintf(r->detail, sizeof(r->detail), "%s %s", h->name,
 		    h->ended ? "failed at the end: what it recorded may be incomplete" :
@@ -128,7 +146,9 @@ leak_judge(struct run *r)
 	if (n == 0)
 		return;
 	snprintf(text, sizeof(text), "--fail-on-leak: %llu time%s the command tree tried what the "
-	    "policy refuses", n, n == 1 ? "" : "s");
+	    "policy %s", n, n == 1 ? "" : "s",
+	    ruleopts_switches(&r->conf->rules) & RULES_PERMISSIVE ?
+	    "would refuse without --permissive" : "refuses");
 	log_warnx("%s (the lines above say what; --summary counts them)", text);
 	if (r->code != 0)
 		return;			/* there is a reason already */
@@ -151,8 +171,8 @@ summarise(struct run *r)
 	while (!h->ended && run_ms_since(&start) < REAP_LIMIT_MS)
 		watch_turn(r, 100);
 	if (!h->ended || helper_ended_badly(h)) {
-		log_warnx("the summary could not be made (%s)", h->ended ? "cf-doctor failed" :
-		    "cf-doctor did not end");
+		log_warnx("the %s could not be made (%s)", r->conf->summary ? "summary" : "profile",
+		    h->ended ? "cf-doctor failed" : "cf-doctor did not end");
 		r->code = STATUS_FAILED;
 		r->reason = "helper";
 	}
@@ -201,6 +221,8 @@ check_only(const struct run *r)
 static void
 outputs_open(struct conf *conf)
 {
+	learn_open(conf);
+	monitor_open(conf);
 	conf->capture_fd = -1;
 	if (conf->capture_file == NULL)
 		return;
@@ -232,7 +254,8 @@ start(struct run *r)
 	signal(SIGTTOU, SIG_IGN);	/* the summary, should a shell inside own the terminal */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	stack_open(r);
-	control_open(&r->told, r->helpers.told_fd);
+	r->generation = 1;
+	control_open(&r->told, r->helpers.told_fd, reload_done, r);
 }
 
 /* From the command's beginning to the end of all that records it. */
@@ -260,9 +283,12 @@ run(struct conf *conf)
 		fcntl(conf->status_fd, F_SETFD, FD_CLOEXEC);
 	r.conf = conf;
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
+	flowlog_phase(PHASE_PREFLIGHT);
+	if (!conf->check_only)
+		flowlog_open(conf);
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
-	if (pipes_ask_host(conf) && !conf->check_only)
+	if (pipes_ask_host(conf) && !conf->check_only && !conf->dry_run)
 		r.look_at = FOLLOW_AFTER_MS;
 	texts_read(&r.texts, conf);
 	policy_make(conf);
@@ -271,13 +297,22 @@ run(struct conf *conf)
 		proxy_check(conf);
 		return check_only(&r);
 	}
+	if (conf->dry_run)
+		return dryrun(conf, &r.id, &r.texts);
+	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
+		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	outputs_open(conf);
 	proxy_make(conf, &r.id);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
+	flowlog_phase(PHASE_BOOTSTRAP);
 	start(&r);
 	lead(&r);
+	flowlog_mend(conf);
+	flowlog_phase(PHASE_RUN);
+	if (strcmp(r.reason, "helper") == 0)
+		flowlog_failure(conf, r.detail);
 	leak_judge(&r);
 	summarise(&r);
 	status_exit(conf, r.code, r.reason, r.detail[0] != '\0' ? r.detail : NULL);

@@ -28,6 +28,7 @@ struct run {
 	struct chan		*control;	/* to cf-netstack */
 	struct tcp_choice	 tcp;
 	struct control		 told;		/* to helpers that are told of changes */
+	unsigned		 generation;	/* of the rules, that was compiled last */
 	struct follow		 follow;
 	bool			 follows;	/* resolv.conf is followed, or cannot be */
 	long			 look_at;	/* ms since began: read resolv.conf again; 0: no need */
@@ -62,6 +63,13 @@ void		 signals_take(struct run *);
 void		 signals_read(struct run *);
 /* Reap what is ours: the command, helpers, and orphans of the tree. */
 void		 signals_children(struct run *);
+
+/* ---- reload.c ---- */
+
+/* SIGHUP, with files of rules. */
+void		 reload(struct run *);
+/* For control_open(); arg is the run. */
+void		 reload_done(void *arg, const struct generation *);
 
 /* ---- stack.c ---- */
 

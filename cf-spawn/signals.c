@@ -3,7 +3,8 @@
  *
  * The command shares our process group, so the terminal's signals reach it without us;
  * only those that somebody sends to us alone are passed on.  Once it has ended they are for
- * us: the end of the run is hurried.
+ * us: the end of the run is hurried.  SIGHUP from a process, and not from a terminal that is lost,
+ * is for us where there are files of rules: they are read again (reload.c).
  *
  * What must stay true: a zombie is reaped once, by who knows it: helpers by helpers_reap(),
  * the rest of our children (the command, orphans of the tree) here.
@@ -89,6 +90,12 @@ had_it_already(const struct run *r, const struct signalfd_siginfo *si)
 	return si->ssi_code == SI_KERNEL && getpgid(r->child.pid) == getpgrp();
 }
 
+static bool
+is_reload(const struct run *r, const struct signalfd_siginfo *si)
+{
+	return si->ssi_signo == SIGHUP && si->ssi_code != SI_KERNEL && reload_wanted(r->conf);
+}
+
 void
 signals_read(struct run *r)
 {
@@ -98,7 +105,10 @@ signals_read(struct run *r)
 		if (si.ssi_signo == SIGCHLD)
 			signals_children(r);
 		else if (r->command_ended)
-			r->hurry |= si.ssi_signo != SIGWINCH && si.ssi_signo != SIGCONT;
+			r->hurry |= si.ssi_signo != SIGWINCH && si.ssi_signo != SIGCONT &&
+			    !is_reload(r, &si);
+		else if (is_reload(r, &si))
+			reload(r);
 		else if (!had_it_already(r, &si))
 			kill(r->child.pid, (int)si.ssi_signo);
 	}

@@ -9,6 +9,7 @@
 #ifndef CF_SPAWN_H
 #define CF_SPAWN_H
 
+#include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #include "addr.h"
 #include "encdns.h"
+#include "hostports.h"
 #include "pipes.h"
 #include "proxyopts.h"
 #include "ruleopts.h"
@@ -38,9 +40,12 @@ struct conf {
 	struct ruleopts	 rules;		/* first: ruleopts.h */
 	bool		 fail_on_leak;
 	int		 rules_fd;	/* the compiled rules, by policy.c; -1: there are none */
+	const char	*quic;			/* NULL: as cf-proxy has it */
 	enum encdns_choice encdns;
+	struct hostports host_ports;	/* --host-port */
 	const char	*deny_answer;	/* as cf-dns has it; NULL: its own default */
 	int		 violations_fd;	/* counts what was refused; -1: nobody asks */
+	int		 quotas_fd;	/* counters of quotas.c; -1: there are none */
 	char		**command;	/* argv of the command */
 	struct addr	 dns[RESOLVERS_MAX];	/* -d */
 	size_t		 ndns;
@@ -54,18 +59,31 @@ struct conf {
 	bool		 map_subids;
 	bool		 cap_net_raw;
 	bool		 wait_tree;
-	bool		 summary;
+	bool		 summary, summary_json;
+	const char	*learn_file;	/* the profile that is learned; NULL: none */
+	int		 learn_fd;	/* opened by learn.c */
+	long		 learn_threshold;
+	const char	*report_file, *report_format;	/* NULL: none; text */
+	const char	*flow_log;	/* as it was named; NULL: none */
+	int		 log_fd;	/* opened by flowlog.c; -1: none */
+	const char	*log_path;	/* set: it is this file */
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
 	bool		 dns_mode_said;
 	struct proxyopts proxy;
 	struct pipes	 pipes;
-	bool		 check_only;
+	long		 flow_updates;	/* seconds; 0: none */
+	const char	*monitor;	/* a terminal, "-": this one; NULL: none */
+	int		 monitor_fd;	/* opened by monitor.c */
+	bool		 check_only, dry_run;
+	bool		 dump_profile, dump_secrets;
 	int		 status_fd;	/* -1: none */
 	int		 verbose;
 };
 
-/* options.c: ends the process with 125 on anything that is not understood. */
+/* options.c */
+extern const struct cli_option	options_table[];
+/* Ends the process with 125 on anything that is not understood. */
 void	options_parse(struct conf *, int argc, char **argv);
 
 /* paths.c: the only place where the helpers are looked for. */
@@ -152,6 +170,24 @@ void	policy_controls(const struct conf *, void (*say)(void *arg, const char *con
 /* How much was refused so far; 0 where nobody counts. */
 unsigned long long	policy_violations(const struct conf *);
 
+/* ---- reload.c: files of rules are read again ---- */
+
+/* Are there any? */
+bool	reload_wanted(const struct conf *);
+
+/* ---- quotas.c: what was used of each ---- */
+
+/* A generation of the rules is in force: its quotas, and their rows. */
+void	quotas_know(const void *generation, size_t len);
+/* The counters, for cf-proxy; -1: no generation has had a quota. */
+int	quotas_fd_make(void);
+/* [{target, limit, max, used, flows}]. */
+json_t	*quotas_json(int fd);
+
+/* ---- monitor.c: the table of flows on a terminal ---- */
+
+void	monitor_open(struct conf *);
+
 /* ---- names.c: what cf-proxy knows of names ---- */
 
 /* Has it to know of any? */
@@ -179,24 +215,42 @@ bool	follow_read(struct follow *);
 
 /* ---- control.c: what the helpers are told while the run goes on ---- */
 
-enum { CONTROL_DIALLER, CONTROL_DNS, CONTROL_CHANNELS };
+enum { CONTROL_DIALLER, CONTROL_POLICY, CONTROL_DNS, CONTROL_CHANNELS };
+enum change { CHANGE_RESOLVERS, CHANGE_RULES, CHANGES };
+
+/* A generation of the rules that comes after the first. */
+struct generation {
+	int		 fd;		/* sealed memfd; -1: there is none */
+	unsigned	 generation;	/* 1 was the first */
+	size_t		 rules;		/* how many the user gave */
+};
 
 struct control {
 	struct chan	*chan[CONTROL_CHANNELS];	/* NULL: it has ended */
-	enum { CONTROL_IDLE, CONTROL_AT_DIALLER, CONTROL_AT_DNS } state;
-	struct resolvers telling, wanted;
-	bool		 waiting;	/* `wanted` is to be told next */
+	bool		 absent[CONTROL_CHANNELS];	/* there never was one */
+	bool		 busy;		/* one is on its way: */
+	enum change	 change;
+	int		 step;		/* who has been told last, in the order of that change */
+	struct resolvers resolvers, next_resolvers;
+	bool		 new_resolvers;	/* next_resolvers are to be told */
+	struct generation rules, next_rules;
+	void		(*on_rules)(void *arg, const struct generation *);
+	void		*arg;
 };
 
-void	control_open(struct control *, const int fd[CONTROL_CHANNELS]);
+/* on_rules: a generation is in force everywhere. */
+void	control_open(struct control *, const int fd[CONTROL_CHANNELS],
+	    void (*on_rules)(void *arg, const struct generation *), void *arg);
 void	control_resolvers(struct control *, const struct resolvers *);
+/* The descriptor is taken over. */
+void	control_rules(struct control *, const struct generation *);
 void	control_flush(struct control *);
 /* To be polled for reading; -1: nothing more comes.  Then control_read. */
 int	control_fd(const struct control *, int which);
 void	control_read(struct control *, int which);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
-int	mounts_make(const struct texts *, const char **what);
+int	mounts_make(const struct texts *, const struct conf *, const char **what);
 
 /* treefilter.c: the filter that the command and all its children live under; -1, errno. */
 int	treefilter_load(void);
@@ -221,6 +275,7 @@ void	tcp_path_decided(struct tcp_choice *, const struct conf *, const char *why)
 enum child_stage {		/* what the child tells us, in this order */
 	CHILD_NEEDS_MAP = 1,	/* only where idmap_write is wanted */
 	CHILD_LISTEN,		/* for each family of the kernel path: with its listener */
+	CHILD_DIAG,		/* where it is wanted: the tree's sock_diag socket */
 	CHILD_TUN,		/* with the TUN's descriptor; what: why own TCP, or empty */
 	CHILD_FAILED,		/* set-up failed: what, errno */
 	CHILD_NO_EXEC		/* the command cannot be executed: errno */
@@ -230,7 +285,7 @@ struct child_report {
 	int		stage;
 	int		err;
 	unsigned	offloads;	/* with CHILD_TUN */
-	unsigned	family;		/* with CHILD_LISTEN: 4 or 6 */
+	unsigned	family;		/* with CHILD_LISTEN: 4 or 6; with CHILD_DIAG: the TUN's index */
 	char		what[160];
 };
 
@@ -249,10 +304,23 @@ void	child_start(struct child *, const struct conf *, const struct identity *,
 int	child_report_read(const struct child *, struct child_report *r, int *pass_fd);
 void	child_go_on(const struct child *);
 
+/* ---- report.c: --report ---- */
+
+bool	report_wanted(const struct conf *);
+/* In place of a run: become cf-doctor. */
+_Noreturn void	report_exec(const struct conf *);
+
+/* ---- learn.c: --learn ---- */
+
+/* Ends the process where other options take it its sense. */
+void	learn_check(const struct conf *);
+/* Opens the profile with the caller's rights. */
+void	learn_open(struct conf *);
+
 /* ---- helpers.c: start, wire and watch ---- */
 
 enum helper_kind { HELPER_NETSTACK, HELPER_DNS, HELPER_POLICY, HELPER_DIALLER, HELPER_CAPTURE,
-    HELPER_UPSTREAM, HELPER_SUMMARY,
+    HELPER_UPSTREAM, HELPER_WATCHER, HELPER_MONITOR, HELPER_SUMMARY,
     HELPER_EGRESS, HELPER_NAMES, HELPER_RECORDER,	/* the user's own: pipes.h */
     HELPER_KINDS };
 
@@ -267,6 +335,7 @@ struct helpers {
 	struct helper	 helper[HELPER_KINDS];
 	int		 control_fd;	/* cf-netstack's channel */
 	int		 told_fd[CONTROL_CHANNELS];	/* channels of control.c */
+	int		 watcher_fd;	/* its channel, until it starts; -1: none is wanted */
 	int		 facts_fd;	/* what cf-doctor summary cannot know; -1: no summary */
 };
 
@@ -276,8 +345,13 @@ struct helpers {
  */
 int	helpers_start(struct helpers *, const struct conf *, const struct identity *,
 	    const struct texts *);
+/* Is the tree watched, for events to tell its processes? */
+bool	helpers_watch(const struct conf *);
 /* Before anything is started: is each helper's program there?  Ends the process if not. */
 void	helpers_find_programs(const struct conf *);
+/* For --dry-run: each one that would be started, and how. */
+void	helpers_each(const struct conf *, const struct texts *,
+	    void (*say)(void *arg, const char *name, bool jailed, char *const *argv), void *arg);
 /* The helper with this pid, or NULL. */
 struct helper	*helpers_find(struct helpers *, pid_t);
 /* Take the ends that there are; true when one has ended or stopped. */
@@ -287,6 +361,11 @@ bool	helper_ended_badly(const struct helper *);
 /* Kill those that still run. */
 void	helpers_kill(struct helpers *);
 
+/* ---- dryrun.c: --dry-run ---- */
+
+/* Prints what would be done; the status to exit with. */
+int	dryrun(const struct conf *, const struct identity *, const struct texts *);
+
 /* ---- run.c: from the first process to the status ---- */
 
 /* Does all of it; returns the status to exit with. */
@@ -295,6 +374,8 @@ int	run(struct conf *);
 /* ---- status.c: --status-fd, and the facts for the summary ---- */
 
 void	status_started(int fd, pid_t pid, const struct tcp_choice *);
+/* A generation is in force; why: it is not, and the one of this number stays. */
+void	status_policy(int fd, unsigned generation, size_t rules, const char *why);
 void	status_exit(const struct conf *, int code, const char *reason, const char *detail);
 void	status_facts(int fd, const struct conf *, const struct tcp_choice *, int code,
 	    const char *reason, long duration_ms);

@@ -3,7 +3,8 @@
  *
  * An exit status of 0 to 255 cannot be told from the command's own; --status-fd can:
  *   {"event":"started","pid":N,"tcp_path":"kernel|tun|mixed"[,"tcp_path_why":...]}
- *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|leak",...}
+ *   {"event":"policy","generation":N,"rules":N}, or "error" in place of "rules"
+ *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|record|leak",...}
  *
  * SPDX-License-Identifier: MIT
  */
@@ -66,6 +67,21 @@ status_started(int fd, pid_t pid, const struct tcp_choice *tcp)
 }
 
 void
+status_policy(int fd, unsigned generation, size_t rules, const char *why)
+{
+	json_t *o;
+
+	if (fd == -1)
+		return;
+	o = json_pack("{s:s,s:I}", "event", "policy", "generation", (json_int_t)generation);
+	if (why == NULL)
+		json_object_set_new(o, "rules", json_integer((json_int_t)rules));
+	else
+		json_object_set_new(o, "error", event_text(why, strlen(why)));
+	line_write(fd, o);
+}
+
+void
 status_exit(const struct conf *conf, int code, const char *reason, const char *detail)
 {
 	json_t *o;
@@ -78,6 +94,8 @@ status_exit(const struct conf *conf, int code, const char *reason, const char *d
 	if (conf->violations_fd != -1)
 		json_object_set_new(o, "violations",
 		    json_integer((json_int_t)policy_violations(conf)));
+	if (conf->quotas_fd != -1)
+		json_object_set_new(o, "quotas", quotas_json(conf->quotas_fd));
 	line_write(conf->status_fd, o);
 }
 
@@ -100,6 +118,8 @@ status_facts(int fd, const struct conf *conf, const struct tcp_choice *tcp, int 
 	    "command", command, "sandbox_controls", controls, "exit_code", code,
 	    "reason", reason, "duration_ms", (json_int_t)duration_ms);
 	tcp_path_add(o, tcp);
+	if (conf->flow_log != NULL)
+		json_object_set_new(o, "flow_log", event_text(conf->flow_log, strlen(conf->flow_log)));
 	if (conf->capture_file != NULL)
 		json_object_set_new(o, "capture", json_pack("{s:s,s:s,s:s,s:o}",
 		    "status", "enabled", "requested", "child", "effective", "child",

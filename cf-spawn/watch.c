@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "flowlog.h"
 #include "log.h"
 #include "run.h"
+#include "watcher.h"
 
 #define SETTLE_MS		100	/* who writes resolv.conf may take as long */
 
@@ -65,6 +67,9 @@ on_child_report(struct run *r)
 	case CHILD_LISTEN:
 		tcp_path_listener(&r->tcp, r->control, report.family, fd);
 		break;
+	case CHILD_DIAG:
+		watcher_start(&r->helpers, fd, report.family, &r->id);
+		break;
 	case CHILD_TUN:
 		tcp_path_told(r, report.what);
 		stack_tun(r, fd, report.offloads);
@@ -73,6 +78,7 @@ on_child_report(struct run *r)
 		snprintf(r->detail, sizeof(r->detail), "cannot execute %.150s: %s", report.what,
 		    strerror(report.err));
 		log_warnx("%s", r->detail);
+		flowlog_failure(r->conf, r->detail);
 		r->reason = report.err == ENOENT || report.err == ENOTDIR ? "not_found" :
 		    "not_executable";
 		break;
@@ -146,7 +152,9 @@ watch_turn(struct run *r, int ms)
 		{ .fd = r->follow.fd, .events = POLLIN },
 		{ .fd = control_fd(&r->told, 0), .events = POLLIN },
 		{ .fd = control_fd(&r->told, 1), .events = POLLIN },
+		{ .fd = control_fd(&r->told, 2), .events = POLLIN },
 	};
+	_Static_assert(sizeof(fds) / sizeof(fds[0]) == 4 + CONTROL_CHANNELS, "one for each channel");
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(r, ms)) == -1 &&
 	    errno != EINTR)

@@ -303,8 +303,10 @@ chan_flush(struct chan *c)
 		    write(c->wfd, c->out + c->out_off, len);
 		if (n >= 0)
 			out_sent(c, (size_t)n, nfds);
-		else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETOOMANYREFS)
-			return 1;	/* ETOOMANYREFS: too many in flight; the reader frees them */
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return 1;
+		else if (errno == ETOOMANYREFS)
+			return 2;	/* until readers somewhere have taken theirs */
 		else if (errno == EPIPE || errno == ECONNRESET)
 			out_drop(c);	/* what it wrote before it went is still to be read */
 		else if (errno != EINTR)

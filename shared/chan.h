@@ -19,6 +19,7 @@
 
 struct chan;
 
+#define CHAN_AGAIN_MS	5
 #define CHAN_FDS_A_READ	64	/* as many descriptors come at once; SCM_MAX_FD is 253 */
 
 /* fd is the frame's descriptor or -1; it belongs to the handler. */
@@ -58,7 +59,8 @@ void		 chan_send(struct chan *, enum msg_type, uint64_t flow, const void *body,
 
 /*
  * Write what is queued.  0: all gone, 1: the peer's buffer is full, poll for writing,
- * -1: the channel has failed.
+ * 2: the kernel lets no more descriptors be under way (of this user, on all sockets): there is
+ * room to write, so try again in CHAN_AGAIN_MS, -1: the channel has failed.
  */
 int		 chan_flush(struct chan *);
 /*

@@ -15,6 +15,7 @@ struct chan_uv {
 	struct chan	*chan;
 	uv_poll_t	 in, out;	/* out is unused where both are one descriptor */
 	uv_prepare_t	 flush;
+	uv_timer_t	 again;		/* full for now, and no poll would tell when not */
 	void		 (*on_end)(struct chan *, const char *);
 	void		 (*on_flush)(struct chan *);	/* or NULL */
 	void		 (*before_flush)(struct chan *);	/* or NULL */
@@ -24,6 +25,7 @@ struct chan_uv {
 
 static void	on_in(uv_poll_t *, int, int);
 static void	on_out(uv_poll_t *, int, int);
+static void	on_again(uv_timer_t *);
 
 static bool
 one_fd(const struct chan_uv *u)
@@ -60,6 +62,7 @@ end(struct chan_uv *u, const char *why)
 	u->ended = true;
 	uv_prepare_stop(&u->flush);
 	uv_poll_stop(&u->in);
+	uv_timer_stop(&u->again);
 	if (!one_fd(u))
 		uv_poll_stop(&u->out);
 	u->on_end(u->chan, why);
@@ -80,6 +83,8 @@ flush(struct chan_uv *u)
 		return;
 	}
 	u->full = rc == 1;
+	if (rc == 2 && !uv_is_active((uv_handle_t *)&u->again))
+		uv_timer_start(&u->again, on_again, CHAN_AGAIN_MS, 0);
 	watch(u);
 	if (u->on_flush != NULL)
 		u->on_flush(u->chan);
@@ -116,6 +121,12 @@ on_out(uv_poll_t *h, int status, int events)
 	flush(h->data);
 }
 
+static void
+on_again(uv_timer_t *t)
+{
+	flush(t->data);
+}
+
 struct chan_uv *
 chan_uv_start(uv_loop_t *loop, struct chan *c, void (*on_end)(struct chan *, const char *))
 {
@@ -126,10 +137,11 @@ chan_uv_start(uv_loop_t *loop, struct chan *c, void (*on_end)(struct chan *, con
 		return NULL;
 	u->chan = c;
 	u->on_end = on_end;
-	u->in.data = u->out.data = u->flush.data = u;
+	u->in.data = u->out.data = u->flush.data = u->again.data = u;
 	if ((rc = uv_poll_init(loop, &u->in, chan_rfd(c))) != 0 ||
 	    (!one_fd(u) && (rc = uv_poll_init(loop, &u->out, chan_wfd(c))) != 0) ||
-	    (rc = uv_prepare_init(loop, &u->flush)) != 0) {
+	    (rc = uv_prepare_init(loop, &u->flush)) != 0 ||
+	    (rc = uv_timer_init(loop, &u->again)) != 0) {
 		errno = -rc;
 		free(u);
 		return NULL;

@@ -15,7 +15,7 @@
 #include "log.h"
 
 #define LONG_ONLY	256	/* getopt codes of options without a letter start here */
-#define OPTIONS_MAX	128
+#define OPTIONS_MAX	160
 #define HELP_COLUMN	30
 #define FD_MOST		65535
 
@@ -23,10 +23,36 @@
 #define CF_VERSION "0"
 #endif
 
-/* Fill getopt's two forms from the table; returns how many rows there are. */
-static int
-forms(const struct cli_option *o, char *letters, struct option *longs)
+/* What getopt_long(3) wants. */
+struct forms {
+	char		 letters[2 * OPTIONS_MAX + 3];
+	struct option	 longs[2 * OPTIONS_MAX];
+	char		 no[OPTIONS_MAX][CLI_NAME_LEN];	/* "no-" and the name */
+	int		 n;				/* rows */
+};
+
+/* The same names once more with "no-"; their codes follow those of the names. */
+static void
+forms_negated(struct forms *f, const struct cli_option *o)
 {
+	int at = f->n;
+
+	for (int i = 0; i < f->n; i++) {
+		if ((o[i].flags & CLI_NOW) != 0)
+			continue;
+		snprintf(f->no[i], sizeof(f->no[i]), "no-%s", o[i].name);
+		f->longs[at++] = (struct option){ .name = f->no[i], .has_arg = no_argument,
+		    .val = LONG_ONLY + OPTIONS_MAX + i };
+	}
+	f->longs[at] = (struct option){ 0 };
+}
+
+static void
+forms_make(struct forms *f, const struct cli *cli)
+{
+	const struct cli_option *o = cli->options;
+	struct option *longs = f->longs;
+	char *letters = f->letters;
 	int n = 0;
 
 	*letters++ = '+';		/* stop at the first operand */
@@ -43,7 +69,9 @@ forms(const struct cli_option *o, char *letters, struct option *longs)
 	}
 	*letters = '\0';
 	longs[n] = (struct option){ 0 };
-	return n;
+	f->n = n;
+	if (cli->negatable)
+		forms_negated(f, o);
 }
 
 /* The row that getopt's code stands for; -1 where none. */
@@ -51,7 +79,7 @@ static int
 row_of(const struct cli_option *o, int n, int code)
 {
 	if (code >= LONG_ONLY)
-		return code - LONG_ONLY < n ? code - LONG_ONLY : -1;
+		return (code - LONG_ONLY) % OPTIONS_MAX;
 	for (int i = 0; i < n; i++)
 		if (o[i].letter != 0 && o[i].letter == code)
 			return i;
@@ -96,18 +124,21 @@ bad_option(const struct cli *cli, const char *word, int code, int status)
 }
 
 int
-cli_parse(const struct cli *cli, void *conf, int argc, char **argv, int usage_status)
+cli_walk(const struct cli *cli, cli_take take, void *ctx, int argc, char **argv, int usage_status)
 {
-	char letters[2 * OPTIONS_MAX + 3], why[CLI_WHY_LEN] = "", word[64];
-	struct option longs[OPTIONS_MAX];
-	int n = forms(cli->options, letters, longs), code, row, before;
+	char why[CLI_WHY_LEN] = "", word[64];
+	struct forms forms = { 0 };
+	int code, row, before;
+	bool negated;
 
+	forms_make(&forms, cli);
 	optind = 0;			/* glibc: start over */
 	opterr = 0;
-	for (before = 1; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;
+	for (before = 1; (code = getopt_long(argc, argv, forms.letters, forms.longs, NULL)) != -1;
 	    before = optind) {
-		row = row_of(cli->options, n, code);
-		if (row >= 0 && cli->options[row].set(conf, optarg, why))
+		row = row_of(cli->options, forms.n, code);
+		negated = code >= LONG_ONLY + OPTIONS_MAX;
+		if (row >= 0 && take(ctx, &cli->options[row], optarg, negated, why))
 			continue;
 		if (row >= 0) {
 			log_fatal_status(usage_status);
@@ -121,6 +152,19 @@ cli_parse(const struct cli *cli, void *conf, int argc, char **argv, int usage_st
 		bad_option(cli, word, code, usage_status);
 	}
 	return optind;
+}
+
+static bool
+take_set(void *conf, const struct cli_option *row, const char *arg, bool negated, char *why)
+{
+	(void)negated;			/* needs a table that is negatable: cli_walk's */
+	return row->set(conf, arg, why);
+}
+
+int
+cli_parse(const struct cli *cli, void *conf, int argc, char **argv, int usage_status)
+{
+	return cli_walk(cli, take_set, conf, argc, argv, usage_status);
 }
 
 void

@@ -2,7 +2,9 @@
  * cli.h - the command line of a program as one table.
  *
  * The table makes the parser and --help, so the two cannot differ.  Parsing stops at the
- * first word that is no option, as env(1) and nice(1) do.
+ * first word that is no option, as env(1) and nice(1) do.  A program that also reads
+ * profiles and the environment takes their keys and variables from the same rows: an
+ * option has both because it is in the table.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,12 +23,35 @@
  */
 typedef bool	(*cli_set)(void *conf, const char *arg, char *why);
 
+enum {
+	CLI_LIST = 1,		/* may be repeated and every value counts; else the last does */
+	CLI_COUNT = 2,		/* a switch that counts how often it was given */
+	CLI_SECRET = 4,		/* not dumped, not passed on to the tree, wiped from argv */
+	CLI_NO_KEY = 8,		/* not for profiles: it says which of them are read */
+	CLI_NOW = 16,		/* acts at once (--help): no key, no variable, no --no- form */
+	CLI_ADD = 32		/* a list to which a later source adds, where others replace it */
+};
+
+/* What a profile that is not trusted may do with an option; all else is refused to it. */
+enum cli_tightens {
+	CLI_NEVER = 0,
+	CLI_TO_ON,		/* switch it on */
+	CLI_TO_OFF,		/* switch it off */
+	CLI_TO_DENY,		/* set it to "deny" */
+	CLI_TO_MORE,		/* add to the list */
+	CLI_TO_FEWER		/* take from the list, or make it where all was allowed */
+};
+
+/* A row may end after its help: what follows is zero where nothing is special. */
 struct cli_option {
 	char		 letter;	/* 0: only a long name */
 	const char	*name;		/* long name without dashes; NULL ends the table */
 	const char	*value;		/* what --help calls the value; NULL: a switch */
 	cli_set		 set;
 	const char	*help;		/* one line; NULL: hidden from --help */
+	unsigned	 flags;
+	enum cli_tightens tightens;
+	const char	*key;		/* in profiles, where it is not the name with '_' for '-' */
 };
 
 struct cli {
@@ -34,6 +59,7 @@ struct cli {
 	const char	*usage;		/* what follows the name: "[options] -- CMD [ARG ...]" */
 	const char	*about;		/* one sentence */
 	const struct cli_option	*options;
+	bool		 negatable;	/* --no-OPTION takes back what was said about it before */
 };
 
 /*
@@ -42,8 +68,32 @@ struct cli {
  * cli_help() and cli_version().
  */
 int	cli_parse(const struct cli *, void *conf, int argc, char **argv, int usage_status);
+/* The same, but each option goes to take instead of its row's set. */
+typedef bool	(*cli_take)(void *ctx, const struct cli_option *, const char *arg, bool negated,
+		    char *why);
+int	cli_walk(const struct cli *, cli_take, void *ctx, int argc, char **argv,
+	    int usage_status);
 void	cli_help(const struct cli *);		/* on stdout */
 void	cli_version(const struct cli *);	/* on stdout */
+
+/* ---- cli_key.c: the same rows as keys of a profile and as variables ---- */
+
+#define CLI_NAME_LEN	64
+
+/* What the value of a row is, in a profile. */
+enum cli_kind { CLI_SWITCH, CLI_COUNTER, CLI_NUMBER, CLI_AMOUNT, CLI_PATH, CLI_TEXT };
+enum cli_kind	 cli_kind(const struct cli_option *);
+
+bool		 cli_has_key(const struct cli_option *);
+bool		 cli_has_variable(const struct cli_option *);
+const char	*cli_key(const struct cli_option *, char buf[CLI_NAME_LEN]);
+const char	*cli_variable(const struct cli_option *, char buf[CLI_NAME_LEN]);	/* CF_... */
+/* NULL: no row has it. */
+const struct cli_option	*cli_by_key(const struct cli_option *, const char *key);
+/* The key that was probably meant (in buf), or NULL. */
+const char	*cli_key_meant(const struct cli_option *, const char *word, char buf[CLI_NAME_LEN]);
+/* "true", "yes", "on", "1" and their opposites. */
+bool		 cli_boolean(const char *text, bool *out, char *why);
 
 /* ---- parts that rows share ---- */
 

@@ -20,6 +20,7 @@
 /* A denial that was told.  Two with the same keyed hash are taken for one. */
 struct told {
 	uint64_t	 hash, times;
+	bool		 permitted;
 	char		 what[DENIAL_TEXT];
 };
 
@@ -67,33 +68,54 @@ hash_of(const char *what, const char *reason)
 }
 
 static void
-tell_new(const char *what, const char *reason, const char *hint, uint64_t hash)
+tell_new(const char *what, const char *reason, const char *hint, uint64_t hash, bool permitted)
 {
 	struct told *t = &denials.told[denials.n++];
 
-	*t = (struct told){ .hash = hash, .times = 1 };
+	*t = (struct told){ .hash = hash, .times = 1, .permitted = permitted };
 	snprintf(t->what, sizeof(t->what), "%s", what);
-	log_warnx("%s: %s%s%s", what, reason, *hint != '\0' ? "; " : "", hint);
+	log_warnx("%s: %s%s%s%s", what, permitted ? "would be " : "", reason,
+	    *hint != '\0' ? "; " : "", hint);
+}
+
+static bool
+tell(const char *what, const char *reason, const char *hint, bool permitted)
+{
+	uint64_t hash = hash_of(what, reason);
+
+	for (size_t i = 0; i < denials.n; i++)
+		if (denials.told[i].hash == hash && denials.told[i].permitted == permitted) {
+			denials.told[i].times++;
+			return false;
+		}
+	if (denials.n < DENIAL_LINES) {
+		tell_new(what, reason, hint, hash, permitted);
+		return true;
+	}
+	if (denials.untold++ == 0)
+		log_warnx("more %s refused; from here on it is only counted (-v says each)",
+		    permitted ? "would be" : "was");
+	return false;
 }
 
 bool
 denial_tell(const char *what, const char *reason, const char *hint)
 {
-	uint64_t hash = hash_of(what, reason);
-
 	count_one();
-	for (size_t i = 0; i < denials.n; i++)
-		if (denials.told[i].hash == hash) {
-			denials.told[i].times++;
-			return false;
-		}
-	if (denials.n < DENIAL_LINES) {
-		tell_new(what, reason, hint, hash);
-		return true;
-	}
-	if (denials.untold++ == 0)
-		log_warnx("more was refused; from here on it is only counted (-v says each)");
-	return false;
+	return tell(what, reason, hint, false);
+}
+
+bool
+denial_mention(const char *what, const char *reason, const char *hint)
+{
+	return tell(what, reason, hint, false);
+}
+
+bool
+denial_permit(const char *what, const char *reason, const char *hint)
+{
+	count_one();
+	return tell(what, reason, hint, true);
 }
 
 void
@@ -108,7 +130,8 @@ denial_end(void)
 		if (t->times == 1)
 			continue;
 		if (lines++ < REPEATED_LINES)
-			log_warnx("%s: refused %llu times", t->what, (unsigned long long)t->times);
+			log_warnx("%s: %srefused %llu times", t->what,
+			    t->permitted ? "would be " : "", (unsigned long long)t->times);
 		else
 			rest += t->times - 1;
 	}

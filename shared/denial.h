@@ -28,6 +28,10 @@ void	denial_init(int count_fd);
  * Returns whether it was said, or only counted.
  */
 bool	denial_tell(const char *what, const char *reason, const char *hint);
+/* The same, but it does not count: nobody has tried what is refused. */
+bool	denial_mention(const char *what, const char *reason, const char *hint);
+/* It passes, by --permissive, but would be refused: counted as if it were. */
+bool	denial_permit(const char *what, const char *reason, const char *hint);
 /* At the end: which were repeated, and how many were not told at all. */
 void	denial_end(void);
 

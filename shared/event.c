@@ -13,34 +13,117 @@
 
 #include "log.h"
 
-static int	event_fd = -1;
-static bool	lost;
+static struct {
+	int	 fd[EVENT_FDS];
+	size_t	 n;
+	bool	 gathers;
+	char	 lines[EVENT_LINE_MAX];	/* whole ones, not yet written */
+	size_t	 len;
+	bool	 lost;
+} sink;
 
 void
 event_init(int fd)
 {
-	event_fd = fd;
+	sink.n = sink.len = 0;
+	sink.gathers = sink.lost = false;
+	if (fd != -1)
+		event_add(fd);
 	json_object_seed(0);	/* reads /dev/urandom; behind the seal it could not */
+}
+
+bool
+event_add(int fd)
+{
+	if (sink.n == EVENT_FDS)
+		return false;
+	sink.fd[sink.n++] = fd;
+	return true;
+}
+
+bool
+event_logged(void)
+{
+	return sink.n > 0;
 }
 
 bool
 event_wanted(void)
 {
-	return event_fd != -1 || log_verbose() >= 1;
+	return sink.n > 0 || log_verbose() >= 1;
 }
 
 bool
 event_lost(void)
 {
-	return lost;
+	return sink.lost;
 }
 
 static void
 line_lost(const char *why)
 {
-	if (!lost)
+	if (!sink.lost)
 		log_warnx("an event could not be recorded (%s); the log is incomplete", why);
-	lost = true;
+	sink.lost = true;
+}
+
+/* All or nothing, but for a disk that fills in the midst of it: then no more is written there. */
+static void
+lines_write(int *fd, const char *lines, size_t len)
+{
+	ssize_t n;
+
+	if (*fd == -1)
+		return;
+	do {
+		n = write(*fd, lines, len);
+	} while (n == -1 && errno == EINTR);
+	if (n == (ssize_t)len)
+		return;
+	line_lost(n == -1 ? strerror(errno) : "the disk is full");
+	*fd = -1;
+}
+
+void
+event_flush(void)
+{
+	if (sink.len == 0)
+		return;
+	for (size_t i = 0; i < sink.n; i++)
+		lines_write(&sink.fd[i], sink.lines, sink.len);
+	sink.len = 0;
+}
+
+void
+event_gather(void)
+{
+	sink.gathers = true;
+}
+
+/* Room for one more line of this length. */
+static char *
+line_place(size_t len)
+{
+	if (sink.len + len > sizeof(sink.lines))
+		event_flush();
+	return sink.lines + sink.len;
+}
+
+static void
+line_add(size_t len)
+{
+	sink.len += len;
+	if (!sink.gathers)
+		event_flush();
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void
@@ -48,33 +131,44 @@ line_write(json_t *fields)
 {
 	char line[EVENT_LINE_MAX];
 	size_t len = json_dumpb(fields, line, sizeof(line) - 1, JSON_COMPACT | JSON_SORT_KEYS);
-	ssize_t n;
 
 	if (len == 0 || len > sizeof(line) - 1) {
 		line_lost("it is too long");
 		return;
 	}
 	line[len++] = '\n';
-	do {
-		n = write(event_fd, line, len);
-	} while (n == -1 && errno == EINTR);
-	if (n != (ssize_t)len)
-		line_lost(n == -1 ? strerror(errno) : "the disk is full");
+	memcpy(line_place(len), line, len);
+	line_add(len);
+}
+
+void
+event_line(const char *event, struct jline *fields)
+{
+	char line[EVENT_LINE_MAX];
+	size_t len;
+
+	if (!event_logged())
+		return;
+	jline_int(fields, "schema_version", 1);
+	jline_str(fields, "event", event);
+	jline_int(fields, "ts_ms", now_ms());
+	if ((len = jline_put(fields, line)) == 0) {
+		line_lost("it is too long");
+		return;
+	}
+	memcpy(line_place(len), line, len);
+	line_add(len);
 }
 
 void
 event_emit(const char *event, json_t *fields, const char *text)
 {
-	struct timespec now;
-
 	if (text != NULL)
 		log_info("%s", text);
-	if (event_fd != -1 && fields != NULL) {
-		clock_gettime(CLOCK_REALTIME, &now);
+	if (event_logged() && fields != NULL) {
 		json_object_set_new(fields, "schema_version", json_integer(1));
 		json_object_set_new(fields, "event", json_string(event));
-		json_object_set_new(fields, "ts_ms",
-		    json_integer((json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000));
+		json_object_set_new(fields, "ts_ms", json_integer((json_int_t)now_ms()));
 		line_write(fields);
 	}
 	json_decref(fields);

@@ -24,6 +24,10 @@
 #define INSIDE_PREFIX6		"2001:2:0:cf::"
 #define INSIDE_PREFIX6_LEN	64
 
+/* The host's own loopback, where --host-port opens ports of it; else nobody. */
+#define INSIDE_HOST4		"192.0.0.3"
+#define INSIDE_HOST6		"2001:2:0:cf::3"
+
 /* Nobody: refused by every policy, so nothing that the tree does meets it. */
 #define INSIDE_NOBODY4		"192.0.0.6"
 #define INSIDE_NOBODY6		"2001:2:0:cf::6"

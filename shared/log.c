@@ -22,6 +22,7 @@
 static const char	*log_name = "cf";
 static int		 log_level;
 static int		 fatal_status = 1;
+static void		 (*on_fatal)(const char *);
 
 void
 log_init(const char *name, int verbose)
@@ -144,9 +145,43 @@ log_debug(const char *fmt, ...)
 }
 
 void
+log_on_fatal(void (*fn)(const char *))
+{
+	on_fatal = fn;
+}
+
+/* The same text once more, for who asked for it; which may end by fatal() itself. */
+static void
+fatal_told(const char *fmt, va_list ap, const char *error)
+{
+	void (*fn)(const char *) = on_fatal;
+	char text[LINE_MAX_LEN];
+	size_t len;
+
+	on_fatal = NULL;
+	if (fn == NULL)
+		return;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	len = strlen(text);
+	if (error != NULL)
+		snprintf(text + len, sizeof(text) - len, ": %s", error);
+	fn(text);
+}
+
+#define TELL(error) do {			\
+	va_list ap;				\
+	va_start(ap, fmt);			\
+	fatal_told(fmt, ap, (error));		\
+	va_end(ap);				\
+} while (0)
+
+void
 fatal(const char *fmt, ...)
 {
+	int err = errno;
+
 	LINE(strerror(saved));
+	TELL(strerror(err));
 	_exit(fatal_status);
 }
 
@@ -154,5 +189,6 @@ void
 fatalx(const char *fmt, ...)
 {
 	LINE(NULL);
+	TELL(NULL);
 	_exit(fatal_status);
 }

@@ -26,6 +26,8 @@ void	log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void	fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void	fatalx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void		log_fatal_status(int status);	/* cf-spawn: 125 */
+/* Called with what fatal() and fatalx() have said, before they end the process. */
+void		log_on_fatal(void (*)(const char *text));
 
 /*
  * Copy text so that a terminal shows it and does nothing else; out always ends in a

@@ -26,6 +26,7 @@ static const struct {
 	{ R_PROXY,	"cf-proxy" },
 	{ R_DIAL,	"cf-proxy dialler" },
 	{ R_CAPTURE,	"cf-capture" },
+	{ R_WATCH,	"cf-spawn's watcher" },
 	{ R_UPSTREAM,	"cf-upstream" },
 };
 
@@ -167,20 +168,50 @@ msg_open_get(struct rd *r, struct msg_open *m)
 	m->flags = rd_u8(r);
 	src = msg_addr_get(r, &m->src);
 	dst = msg_addr_get(r, &m->dst);
-	return !r->bad && (m->flags & ~(OPEN_DF | OPEN_RELAY | OPEN_DIRECT)) == 0 && src && dst && proto_known(m->proto) &&
-	    m->dst.family != 0 && m->src.family == m->dst.family;
+	return !r->bad && (m->flags & ~(OPEN_DF | OPEN_RELAY | OPEN_DIRECT)) == 0 && src && dst &&
+	    proto_known(m->proto) && m->dst.family != 0 && m->src.family == m->dst.family;
 }
 
 void
 msg_opened_put(struct wr *w, const struct msg_opened *m)
 {
 	msg_addr_put(w, &m->local);
+	wr_le32(w, m->flags);
 }
 
 bool
 msg_opened_get(struct rd *r, struct msg_opened *m)
 {
-	return msg_addr_get(r, &m->local) && !r->bad;
+	bool local = msg_addr_get(r, &m->local);
+
+	m->flags = rd_le32(r);
+	return local && !r->bad && (m->flags & ~OPENED_FIRST) == 0;
+}
+
+void
+msg_first_put(struct wr *w, const struct msg_first *m)
+{
+	wr_le32(w, m->flags);
+}
+
+bool
+msg_first_get(struct rd *r, struct msg_first *m)
+{
+	m->flags = rd_le32(r);
+	return !r->bad && (m->flags & ~FIRST_END) == 0;
+}
+
+void
+msg_go_put(struct wr *w, const struct msg_go *m)
+{
+	wr_le32(w, m->flags);
+}
+
+bool
+msg_go_get(struct rd *r, struct msg_go *m)
+{
+	m->flags = rd_le32(r);
+	return !r->bad && m->flags <= GO_ASK;
 }
 
 void
@@ -247,6 +278,21 @@ msg_limit_get(struct rd *r, struct msg_limit *m)
 	m->times = rd_le64(r);
 	return !r->bad && m->which >= LIMIT_FLOWS && m->which <= LIMIT_DATAGRAM_OPENING &&
 	    m->times > 0;
+}
+
+void
+msg_counts_put(struct wr *w, const struct msg_counts *m)
+{
+	wr_le64(w, m->up_bytes);
+	wr_le64(w, m->down_bytes);
+}
+
+bool
+msg_counts_get(struct rd *r, struct msg_counts *m)
+{
+	m->up_bytes = rd_le64(r);
+	m->down_bytes = rd_le64(r);
+	return !r->bad;
 }
 
 void
@@ -441,4 +487,42 @@ msg_packet_get(struct rd *r, struct msg_packet *m)
 	m->orig_len = rd_le32(r);
 	m->direction = rd_le32(r);
 	return !r->bad && m->direction >= 1 && m->direction <= 2;
+}
+
+void
+msg_who_put(struct wr *w, const struct msg_who *m)
+{
+	wr_u8(w, m->proto);
+	wr_bytes(w, "\0\0\0", 3);
+	msg_addr_put(w, &m->src);
+	msg_addr_put(w, &m->dst);
+}
+
+bool
+msg_who_get(struct rd *r, struct msg_who *m)
+{
+	bool src, dst;
+
+	m->proto = rd_u8(r);
+	(void)rd_take(r, 3);
+	src = msg_addr_get(r, &m->src);
+	dst = msg_addr_get(r, &m->dst);
+	return !r->bad && src && dst && m->src.family == m->dst.family && m->dst.family != 0;
+}
+
+void
+msg_whose_put(struct wr *w, const struct msg_whose *m)
+{
+	wr_le32(w, m->pid);
+	for (size_t i = 0; i < MSG_PARENTS_MAX; i++)
+		wr_le32(w, m->parent[i]);
+}
+
+bool
+msg_whose_get(struct rd *r, struct msg_whose *m)
+{
+	m->pid = rd_le32(r);
+	for (size_t i = 0; i < MSG_PARENTS_MAX; i++)
+		m->parent[i] = rd_le32(r);
+	return !r->bad;
 }

@@ -46,8 +46,9 @@ enum role {
 	R_PROXY   = 8,		/* cf-proxy, policy stage */
 	R_DIAL    = 16,		/* cf-proxy, dialler */
 	R_CAPTURE = 32,		/* cf-capture */
+	R_WATCH   = 64,		/* cf-spawn's watcher: whose is a socket of the tree */
 	R_UPSTREAM = 128,	/* cf-upstream */
-	R_ANY     = 63 | R_UPSTREAM
+	R_ANY     = 255
 };
 #define R_OPENER	(R_STACK | R_PROXY | R_DNS)	/* may ask for flows */
 #define R_SERVER	(R_PROXY | R_DIAL)		/* may grant them */
@@ -59,12 +60,15 @@ enum role {
 #define MSG_QUERY_LEN		44
 #define MSG_PROCEED_LEN		4
 #define MSG_OPEN_LEN		44
-#define MSG_OPENED_LEN		20
+#define MSG_OPENED_LEN		24
 #define MSG_REFUSED_LEN		32
 #define MSG_WINDOW_LEN		4
 #define MSG_RESET_LEN		4
+#define MSG_FIRST_LEN		4
+#define MSG_GO_LEN		4
 #define MSG_CLOSE_LEN		36
 #define MSG_LIMIT_LEN		16
+#define MSG_COUNTS_LEN		16
 #define MSG_NAME_LEN		28
 #define MSG_RESOLVE_LEN		4
 #define MSG_RESOLVED_LEN	4
@@ -73,11 +77,18 @@ enum role {
 #define MSG_TUN_LEN		8
 #define MSG_FINISH_LEN		4
 #define MSG_LISTEN_LEN		4
+#define MSG_RULES_LEN		4
 #define MSG_TUNNEL_LEN		24
 #define MSG_TUNNELLED_LEN	4
 #define MSG_UNTUNNELLED_LEN	36
 #define MSG_INTERFACE_LEN	12
 #define MSG_PACKET_LEN		16
+#define MSG_WHO_LEN		44
+#define MSG_PARENTS_MAX		8
+#define MSG_WHOSE_LEN		(4 + 4 * MSG_PARENTS_MAX)
+#define MSG_COMM_MAX		64	/* the kernel's own limit is 15 (63 for its threads) */
+#define MSG_EXE_MAX		1024	/* a longer path is cut */
+#define MSG_WHOSE_TAIL		(MSG_COMM_MAX + 1 + MSG_EXE_MAX)
 
 #define MSG_TABLE(M)									\
 	/* name     no  from                to                  body               tail      fds */ \
@@ -89,12 +100,15 @@ enum role {
 	M(OPEN,     32, R_OPENER,           R_SERVER,           MSG_OPEN_LEN,      MSG_NAME_MAX,   0) \
 	M(OPENED,   33, R_SERVER,           R_OPENER,           MSG_OPENED_LEN,    0,              1) \
 	M(REFUSED,  34, R_SERVER,           R_OPENER,           MSG_REFUSED_LEN,   MSG_TEXT_MAX,   0) \
+	M(FIRST,    35, R_STACK,            R_PROXY,            MSG_FIRST_LEN,     MSG_TAIL_MAX,   0) \
+	M(GO,       36, R_PROXY,            R_STACK,            MSG_GO_LEN,        0,              1) \
 	M(DATA,     37, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  0,                 MSG_TAIL_MAX,   0) \
 	M(WINDOW,   38, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_WINDOW_LEN,    0,              0) \
 	M(EOF,      39, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  0,                 0,              0) \
 	M(RESET,    40, R_OPENER|R_SERVER,  R_OPENER|R_SERVER,  MSG_RESET_LEN,     0,              0) \
 	M(CLOSE,    41, R_OPENER,           R_SERVER,           MSG_CLOSE_LEN,     0,              0) \
 	M(LIMIT,    42, R_STACK,            R_PROXY,            MSG_LIMIT_LEN,     0,              0) \
+	M(COUNTS,   43, R_STACK,            R_PROXY,            MSG_COUNTS_LEN,    0,              0) \
 	M(NAME,     48, R_DNS,              R_PROXY,            MSG_NAME_LEN,      MSG_NAME_MAX,   0) \
 	M(RESOLVE,  49, R_PROXY,            R_DNS,              MSG_RESOLVE_LEN,   MSG_NAME_MAX,   0) \
 	M(RESOLVED, 50, R_DNS,              R_PROXY,            MSG_RESOLVED_LEN,  MSG_ADDRS_TAIL, 0) \
@@ -104,8 +118,11 @@ enum role {
 	M(FINISH,   81, R_SPAWN,            R_STACK,            MSG_FINISH_LEN,    0,              0) \
 	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0) \
 	M(LISTEN,   83, R_SPAWN,            R_STACK,            MSG_LISTEN_LEN,    0,              1) \
+	M(RULES,    84, R_SPAWN,            R_DNS|R_PROXY|R_DIAL, MSG_RULES_LEN,   0,              1) \
 	M(RESOLVERS,85, R_SPAWN,            R_DNS|R_DIAL,       4,                 MSG_ADDRS_TAIL, 0) \
-	M(TAKEN,    86, R_DNS|R_DIAL,       R_SPAWN,            4,                 0,              0) \
+	M(TAKEN,    86, R_DNS|R_PROXY|R_DIAL, R_SPAWN,            4,                 0,              0) \
+	M(WHO,      96, R_PROXY,            R_WATCH,            MSG_WHO_LEN,       0,              0) \
+	M(WHOSE,    97, R_WATCH,            R_PROXY,            MSG_WHOSE_LEN,     MSG_WHOSE_TAIL, 0) \
 	M(TUNNEL,  104, R_DIAL,             R_UPSTREAM,         MSG_TUNNEL_LEN,    MSG_NAME_MAX,   1) \
 	M(TUNNELLED,105, R_UPSTREAM,        R_DIAL,             MSG_TUNNELLED_LEN, 0,              1) \
 	M(UNTUNNELLED,106, R_UPSTREAM,      R_DIAL,             MSG_UNTUNNELLED_LEN, MSG_TEXT_MAX, 0) \
@@ -163,19 +180,43 @@ struct msg_proceed {
  * name that an upstream proxy is to be told in place of dst; only the policy stage gives one.
  */
 #define OPEN_DF		1u	/* IPv4 don't fragment */
-#define OPEN_RELAY	2u	/* payload in DATA frames, also where descriptors could pass */
+#define OPEN_RELAY	2u	/* payload in DATA frames, though a descriptor could be passed */
 #define OPEN_DIRECT	4u	/* not by the upstream proxy */
 struct msg_open {
 	uint8_t		proto;		/* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6 */
 	uint8_t		hop_limit;	/* as the first packet had it; 0: the host's default */
 	uint8_t		tclass;		/* IPv4 TOS, IPv6 traffic class */
-	uint8_t		flags;
+	uint8_t		flags;		/* OPEN_ */
 	struct addr	src, dst;
 };
 
-/* The flow is open.  With a descriptor: the connected socket.  Without: DATA frames. */
+/*
+ * The flow is open.  With a descriptor: the connected socket.  Without: DATA frames, or with
+ * OPENED_FIRST neither yet: what the tree says first has to be seen before (FIRST, GO).
+ */
+#define OPENED_FIRST	1u
 struct msg_opened {
 	struct addr	local;		/* host side address of the socket */
+	uint32_t	flags;
+};
+
+/*
+ * What the tree has said on a flow that owes its first flight; the tail is the bytes of a stream
+ * that follow those of the FIRST before, or one datagram.  One at a time: GO, or RESET, answers.
+ */
+#define FIRST_END	1u	/* behind these the tree has ended its side */
+struct msg_first {
+	uint32_t	flags;
+};
+
+/*
+ * With neither flag: the first flight is over, and what FIRST gave is with the destination.  The
+ * descriptor rides along, or DATA frames begin.
+ */
+#define GO_MORE		1u	/* send what comes next in a FIRST, too */
+#define GO_ASK		2u	/* answers nothing: say what there is, be it nothing, in a FIRST */
+struct msg_go {
+	uint32_t	flags;
 };
 
 /* Why a flow was refused: what kind of "no" the asker should see. */
@@ -224,6 +265,11 @@ struct msg_limit {
 	enum limit	which;
 	uint32_t	most;		/* the limit */
 	uint64_t	times;		/* since the last LIMIT about it; at least 1 */
+};
+
+/* What an open flow has carried so far: payload, as in CLOSE.  Only where it was asked for. */
+struct msg_counts {
+	uint64_t	up_bytes, down_bytes;
 };
 
 /* This name has this address; the tail is the name, in the form of name.h. */
@@ -304,6 +350,21 @@ struct msg_packet {
 	uint32_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
 };
 
+/* Whose is the socket of the tree that has this source?  flow is the flow's number. */
+struct msg_who {
+	uint8_t		proto;		/* as in OPEN */
+	struct addr	src, dst;
+};
+
+/*
+ * The process, or pid 0: it is not known.  The tail is its name, a zero byte, and the path of
+ * its program, which may be empty; the bytes are of the tree.
+ */
+struct msg_whose {
+	uint32_t	pid;
+	uint32_t	parent[MSG_PARENTS_MAX];	/* its parent first; 0 where there is none */
+};
+
 /*
  * put: body -> bytes at w.  get: bytes of a frame that frame_next() passed -> body;
  * false when a field has a value that does not exist (the frame is then garbage).
@@ -318,8 +379,11 @@ MSG_BODY(proceed);
 MSG_BODY(open);
 MSG_BODY(opened);
 MSG_BODY(refused);
+MSG_BODY(first);
+MSG_BODY(go);
 MSG_BODY(close);
 MSG_BODY(limit);
+MSG_BODY(counts);
 MSG_BODY(name);
 MSG_BODY(resolve);
 MSG_BODY(resolved);
@@ -331,6 +395,8 @@ MSG_BODY(tunnelled);
 MSG_BODY(untunnelled);
 MSG_BODY(interface);
 MSG_BODY(packet);
+MSG_BODY(who);
+MSG_BODY(whose);
 #undef MSG_BODY
 
 /* One address of a list; false when its family does not exist. */

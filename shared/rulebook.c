@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "known.h"
+#include "quotas.h"
 #include "rulebook_parts.h"
 #include "rulefile.h"
 
@@ -51,6 +52,16 @@ string_keep(struct rulebook *b, const char *text, size_t len)
 
 /* ---- one rule more ---- */
 
+/* Is it about some ports, and not about all of a protocol? */
+static bool
+names_port(const struct ruletext *t)
+{
+	for (size_t i = 0; i < t->n_ranges; i++)
+		if ((t->range[i].lo & 0xffff) > 1 || (t->range[i].hi & 0xffff) != 0xffff)
+			return true;
+	return false;
+}
+
 static enum flat_class
 class_of(const struct ruletext *t, bool allow)
 {
@@ -59,7 +70,7 @@ class_of(const struct ruletext *t, bool allow)
 	if (t->target == RULETEXT_NET)
 		return allow ? CLASS_ALLOW_ADDR : CLASS_DENY_ADDR;
 	if (allow)
-		return CLASS_ALLOW_NAME;
+		return names_port(t) ? CLASS_ALLOW_NAME_PORT : CLASS_ALLOW_NAME;
 	return t->below ? CLASS_DENY_DOMAIN : CLASS_DENY_EXACT;
 }
 
@@ -198,7 +209,7 @@ rulebook_new(unsigned switches)
 	if (b == NULL)
 		return NULL;
 	b->flags = switches & (RULES_OFFLINE | RULES_BLOCK_METADATA | RULES_BLOCK_PRIVATE |
-	    RULES_DEFAULT_DENY | RULES_PROXY_ONLY);
+	    RULES_DEFAULT_DENY | RULES_PROXY_ONLY | RULES_PERMISSIVE);
 	b->spoiled = string_keep(b, "", 0) != 0;
 	for (size_t i = 0; i < known_nrows && !b->spoiled; i++)
 		if (known_wanted(&known_rows[i], switches))
@@ -219,6 +230,8 @@ rulebook_free(struct rulebook *b)
 	free(b->entries.p);
 	free(b->ranges.p);
 	free(b->strings.p);
+	free(b->quotas.p);
+	free(b->quota_ranges.p);
 	free(b);
 }
 
@@ -296,4 +309,72 @@ rulebook_add_file(struct rulebook *b, enum rules_source source, const char *path
 			return file_bad(b, path, &f, text + bad.column - 1, bad.why, err);
 	}
 	return got == RULEFILE_END || file_bad(b, path, &f, text, why, err);
+}
+
+/* ---- quotas ---- */
+
+static const struct flat_quota *
+quota_same(const struct rulebook *b, const char *shown)
+{
+	const struct flat_quota *q = b->quotas.p;
+
+	for (size_t i = 0; i < b->quotas.n; i++)
+		if (strcmp((const char *)b->strings.p + q[i].shown, shown) == 0)
+			return &q[i];
+	return NULL;
+}
+
+/* A quota that was read; NULL, or why it cannot be kept. */
+static const char *
+quota_keep(struct rulebook *b, const struct quotatext *t, const char *text)
+{
+	struct flat_quota *q, new = { .net = t->target.net, .bits = (uint16_t)t->target.bits,
+	    .target = (uint8_t)t->target.target, .self = t->target.self, .below = t->target.below,
+	    .range = (uint32_t)b->quota_ranges.n, .n_ranges = (uint32_t)t->target.n_ranges };
+	struct rulebook_entry entry = { .name = 0 };
+	struct flat_rule row = { .cidr = 0 };
+	void *ranges;
+
+	if (b->quotas.n >= QUOTAS_MAX)
+		return "there can be 256 quotas";
+	memcpy(new.limit, t->limit, sizeof(new.limit));
+	new.shown = shown_keep(b, &t->target, RULETEXT_FULL, text, t->target_len);
+	if (new.shown == UINT32_MAX || !row_name(b, &t->target, &row, &entry))
+		return "out of memory";
+	if (quota_same(b, (const char *)b->strings.p + new.shown) != NULL)
+		return "this target has a quota already: write all its limits in one, as "
+		    "'example.com=10MB/up,20conn'";
+	new.cidr = row.cidr;
+	new.domain = row.domain;
+	new.name = entry.name;
+	ranges = pile_add(&b->quota_ranges, t->target.n_ranges, sizeof(struct rule_range));
+	q = pile_add(&b->quotas, 1, sizeof(*q));
+	if (ranges == NULL || q == NULL)
+		return "out of memory";
+	memcpy(ranges, t->target.range, t->target.n_ranges * sizeof(struct rule_range));
+	memcpy(q, &new, sizeof(*q));
+	if (t->target.target == RULETEXT_NAME)
+		b->flags |= RULES_HAS_QUOTA_NAMES;
+	return NULL;
+}
+
+bool
+rulebook_add_quota(struct rulebook *b, const char *text, struct rulebook_error *err)
+{
+	struct ruletext_error why = { .column = 1 };
+	char quoted[RULETEXT_QUOTED];
+	struct quotatext t;
+	const char *reason;
+
+	if (quotatext_parse(text, strlen(text), &t, &why)) {
+		if ((reason = quota_keep(b, &t, text)) == NULL)
+			return true;
+		snprintf(why.why, sizeof(why.why), "%s", reason);
+	}
+	b->spoiled = true;
+	err->line = 0;
+	err->column = why.column;
+	snprintf(err->text, sizeof(err->text), "--quota %s, column %zu: %s",
+	    ruletext_quote(text, strlen(text), quoted), why.column, why.why);
+	return false;
 }

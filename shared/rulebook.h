@@ -44,6 +44,9 @@ bool		 rulebook_add(struct rulebook *, enum rules_source, const char *text,
 bool		 rulebook_add_file(struct rulebook *, enum rules_source, const char *path,
 		    const void *bytes, size_t len, struct rulebook_error *err);
 
+/* A quota, as quotatext.h reads it; one for each target.  False: *err is filled. */
+bool		 rulebook_add_quota(struct rulebook *, const char *text, struct rulebook_error *err);
+
 /*
  * The generation, from malloc(), for rules_load().  seed: random, so that nobody can
  * foresee the hash.  NULL: *why says why.

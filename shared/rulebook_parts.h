@@ -34,6 +34,8 @@ struct rulebook {
 	struct pile	 entries;		/* struct rulebook_entry, one a row */
 	struct pile	 ranges;		/* struct rule_range */
 	struct pile	 strings;		/* char */
+	struct pile	 quotas;		/* struct flat_quota */
+	struct pile	 quota_ranges;		/* struct rule_range */
 };
 
 /* Room for n more of this size at the end, and counted in; NULL: out of memory. */

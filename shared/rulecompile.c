@@ -204,13 +204,15 @@ layout(const struct build *b, size_t *out_len, const char **why)
 		{ book->rows.p, book->rows.n, sizeof(struct flat_rule) },
 		{ b->names, b->n_names, sizeof(struct flat_name) },
 		{ book->strings.p, book->strings.n, 1 },
+		{ book->quotas.p, book->quotas.n, sizeof(struct flat_quota) },
+		{ book->quota_ranges.p, book->quota_ranges.n, sizeof(struct rule_range) },
 	};
 	enum { N = sizeof(parts) / sizeof(parts[0]) };
 	struct rules_head head = { .magic = FLAT_MAGIC, .version = FLAT_VERSION,
 	    .flags = book->flags, .any_key = ANY_KEY, .labels_max = book->labels_max,
 	    .root = { b->tree.root[0], b->tree.root[1] } };
 	struct flat_section *sections[N] = { &head.nodes, &head.keys, &head.slots, &head.spans,
-	    &head.rules, &head.names, &head.strings }, placed[N];
+	    &head.rules, &head.names, &head.strings, &head.quotas, &head.quota_ranges }, placed[N];
 	size_t len = parts_place(parts, placed, N);
 	char *buf = len == 0 ? NULL : calloc(1, len);
 

@@ -52,6 +52,7 @@ ruleopts_##name(void *conf, const char *arg, char *why)		\
 SWITCH(offline, RULES_OFFLINE)
 SWITCH(block_private, RULES_BLOCK_PRIVATE)
 SWITCH(block_metadata, RULES_BLOCK_METADATA)
+SWITCH(permissive, RULES_PERMISSIVE)
 RULE(allow_cidr, RULES_ALLOW_CIDR)
 RULE(deny_cidr, RULES_DENY_CIDR)
 RULE(allow_domain, RULES_ALLOW_DOMAIN)
@@ -62,6 +63,7 @@ RULE(allow, RULES_ALLOW)
 RULE(deny, RULES_DENY)
 RULE(allow_file, RULES_ALLOW_FILE)
 RULE(deny_file, RULES_DENY_FILE)
+RULE(quota, RULES_QUOTA)
 #undef SWITCH
 #undef RULE
 
@@ -183,7 +185,8 @@ add(struct rulebook *book, const struct ruleopts_given *g, char why[RULEOPTS_WHY
 
 	if (g->source == RULES_ALLOW_FILE || g->source == RULES_DENY_FILE)
 		return add_file(book, g, why);
-	if (rulebook_add(book, g->source, g->text, &err))
+	if (g->source == RULES_QUOTA ? rulebook_add_quota(book, g->text, &err) :
+	    rulebook_add(book, g->source, g->text, &err))
 		return true;
 	snprintf(why, RULEOPTS_WHY, "%s (cf-policy(7) has the grammar)", err.text);
 	return false;

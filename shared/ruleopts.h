@@ -36,35 +36,43 @@ struct ruleopts {
 	size_t		 n, room;
 };
 
+/* For those who count what passes. */
+#define RULEOPTS_QUOTA_ROW								\
+	{ 0, "quota",		 "TARGET=LIMIT", ruleopts_quota,			\
+	  "at most 10MB/up, 1GB/down, 500MB, 20conn, 5dest (several: by commas)", CLI_LIST,	\
+	  CLI_TO_MORE }
+
 #define RULEOPTS_ROWS									\
 	{ 0, "offline",		 NULL,		ruleopts_offline,			\
-	  "refuse everything" },							\
+	  "refuse everything", 0, CLI_TO_ON },						\
 	{ 0, "block-private",	 NULL,		ruleopts_block_private,			\
-	  "refuse private, link-local and reserved addresses" },			\
+	  "refuse private, link-local and reserved addresses", 0, CLI_TO_ON },		\
 	{ 0, "block-metadata",	 NULL,		ruleopts_block_metadata,		\
-	  "refuse the metadata services of clouds" },					\
+	  "refuse the metadata services of clouds", 0, CLI_TO_ON },			\
 	{ 0, "default-policy",	 "allow|deny",	ruleopts_default_policy,		\
-	  "what happens to what no rule names (allow)" },				\
+	  "what happens to what no rule names (allow)", 0, CLI_TO_DENY },		\
 	{ 0, "allow-cidr",	 "NETWORK",	ruleopts_allow_cidr,			\
-	  "allow an address or a network" },						\
+	  "allow an address or a network", CLI_LIST, CLI_TO_FEWER, "allow_cidrs" },	\
 	{ 0, "deny-cidr",	 "NETWORK",	ruleopts_deny_cidr,			\
-	  "refuse an address or a network" },						\
+	  "refuse an address or a network", CLI_LIST, CLI_TO_MORE, "deny_cidrs" },	\
 	{ 0, "allow-domain",	 "NAME",	ruleopts_allow_domain,			\
-	  "allow a name and all below it" },						\
+	  "allow a name and all below it", CLI_LIST, CLI_TO_FEWER, "allow_domains" },	\
 	{ 0, "allow-domain-exact", "NAME",	ruleopts_allow_domain_exact,		\
-	  "allow a name" },								\
+	  "allow a name", CLI_LIST, CLI_TO_FEWER, "allow_domains_exact" },		\
 	{ 0, "deny-domain",	 "NAME",	ruleopts_deny_domain,			\
-	  "refuse a name and all below it" },						\
+	  "refuse a name and all below it", CLI_LIST, CLI_TO_MORE, "deny_domains" },	\
 	{ 0, "deny-domain-exact", "NAME",	ruleopts_deny_domain_exact,		\
-	  "refuse a name" },								\
+	  "refuse a name", CLI_LIST, CLI_TO_MORE, "deny_domains_exact" },		\
 	{ 0, "allow",		 "RULE",	ruleopts_allow,				\
-	  "allow TARGET[:PORTS][/PROTOCOL], and refuse the rest" },			\
+	  "allow TARGET[:PORTS][/PROTOCOL], and refuse the rest", CLI_LIST, CLI_TO_FEWER },\
 	{ 0, "deny",		 "RULE",	ruleopts_deny,				\
-	  "refuse TARGET[:PORTS][/PROTOCOL]" },						\
+	  "refuse TARGET[:PORTS][/PROTOCOL]", CLI_LIST, CLI_TO_MORE },			\
 	{ 0, "allow-file",	 "FILE",	ruleopts_allow_file,			\
-	  "as --allow, one rule a line" },						\
+	  "as --allow, one rule a line", CLI_LIST },					\
 	{ 0, "deny-file",	 "FILE",	ruleopts_deny_file,			\
-	  "as --deny, one rule a line" }
+	  "as --deny, one rule a line", CLI_LIST },					\
+	{ 0, "permissive",	 NULL,		ruleopts_permissive,			\
+	  "only tell what the rules would refuse, and let it pass", 0, CLI_TO_OFF }
 
 bool	ruleopts_offline(void *, const char *, char *);
 bool	ruleopts_block_private(void *, const char *, char *);
@@ -80,6 +88,8 @@ bool	ruleopts_allow(void *, const char *, char *);
 bool	ruleopts_deny(void *, const char *, char *);
 bool	ruleopts_allow_file(void *, const char *, char *);
 bool	ruleopts_deny_file(void *, const char *, char *);
+bool	ruleopts_permissive(void *, const char *, char *);
+bool	ruleopts_quota(void *, const char *, char *);
 
 /* Is there anything to judge by?  If not, nothing needs to be compiled. */
 bool		 ruleopts_any(const struct ruleopts *);

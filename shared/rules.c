@@ -30,6 +30,7 @@ const struct rules_source_row rules_sources[RULES_SOURCES] = {
 	[RULES_DENY] = { "--deny", "deny_rule", false, RULETEXT_FULL },
 	[RULES_ALLOW_FILE] = { "--allow-file", "allow_rule", true, RULETEXT_FULL },
 	[RULES_DENY_FILE] = { "--deny-file", "deny_rule", false, RULETEXT_FULL },
+	[RULES_QUOTA] = { "--quota", "quota_bytes", false, RULETEXT_FULL },
 };
 
 #define SECTION(r, name, type)	((const type *)(const void *)((r)->base + (r)->head->name.off))
@@ -72,7 +73,9 @@ head_check(const struct rules_head *head, size_t len)
 	    !section_ok(head, &head->spans, sizeof(struct flat_span)) ||
 	    !section_ok(head, &head->rules, sizeof(struct flat_rule)) ||
 	    !section_ok(head, &head->names, sizeof(struct flat_name)) ||
-	    !section_ok(head, &head->strings, 1))
+	    !section_ok(head, &head->strings, 1) ||
+	    !section_ok(head, &head->quotas, sizeof(struct flat_quota)) ||
+	    !section_ok(head, &head->quota_ranges, sizeof(struct rule_range)))
 		return "a section lies outside of it";
 	if (flat_sum(head) != head->sum)
 		return "it is damaged";
@@ -154,7 +157,7 @@ rules_load(const void *buf, size_t len, struct rules *out)
 		return "its strings have no end";
 	if (h->nodes.n == 0 || h->root[0] >= h->nodes.n || h->root[1] >= h->nodes.n ||
 	    !cidr_ok(NODES(&r), h->nodes.n, h->keys.n) || !keys_ok(&r) || !names_ok(&r) ||
-	    !rows_ok(&r))
+	    !rows_ok(&r) || !quotas_ok(&r))
 		return "a part of it refers outside of itself";
 	*out = r;
 	return NULL;
@@ -172,12 +175,19 @@ rules_count(const struct rules *r)
 	return r->head->rules.n;
 }
 
+size_t
+rules_size(const struct rules *r)
+{
+	return r->head->len;
+}
+
 bool
 rules_hold_names(const struct rules *r)
 {
 	unsigned allow = RULES_HAS_ALLOW_NAMES | RULES_DEFAULT_DENY;
 
-	return (r->head->flags & RULES_HAS_DENY_NAMES) != 0 || (r->head->flags & allow) == allow;
+	return (r->head->flags & (RULES_HAS_DENY_NAMES | RULES_HAS_QUOTA_NAMES)) != 0 ||
+	    (r->head->flags & allow) == allow;
 }
 
 /* ---- gathering ---- */
@@ -202,7 +212,7 @@ struct want {
 #define CLASS_BIT(class)	(1u << (class))
 #define ALL_CLASSES		(CLASS_BIT(CLASSES) - 1)
 #define ALLOW_CLASSES		(CLASS_BIT(CLASS_ALLOW_ADDR) | CLASS_BIT(CLASS_ALLOW_ANY) | \
-    CLASS_BIT(CLASS_ALLOW_NAME))
+    CLASS_BIT(CLASS_ALLOW_NAME_PORT) | CLASS_BIT(CLASS_ALLOW_NAME))
 
 static void
 best_init(struct best *b, size_t n_names)
@@ -335,7 +345,8 @@ take(struct rules_verdict *out, const struct best *b, enum flat_class class, boo
 {
 	out->allowed = allowed;
 	out->why = allowed ? RULES_WHY_ALLOWED : RULES_WHY_RULE;
-	out->by = class == CLASS_ALLOW_NAME ? RULES_BY_NAME : RULES_BY_ADDRESS;
+	out->by = class >= CLASS_ALLOW_NAME_PORT ? RULES_BY_NAME : RULES_BY_ADDRESS;
+	out->at_port = class == CLASS_ALLOW_NAME_PORT;
 	out->rule = b->rule[class];
 	out->name = b->name[class];
 	out->form = b->form[class];
@@ -355,7 +366,7 @@ decide(const struct rules *r, const struct best *b, bool proxied, struct rules_v
 		return refuse(out, RULES_WHY_PROXY_ONLY);
 	for (int i = CLASS_ALLOW_ADDR; i < CLASSES; i++)
 		if (b->rule[i] != RULES_NONE &&
-		    (i != CLASS_ALLOW_NAME || (flags & RULES_DEFAULT_DENY) != 0))
+		    (i < CLASS_ALLOW_NAME_PORT || (flags & RULES_DEFAULT_DENY) != 0))
 			return take(out, b, (enum flat_class)i, true);
 	if ((flags & RULES_DEFAULT_DENY) != 0)
 		return refuse(out, RULES_WHY_DEFAULT);
@@ -373,10 +384,12 @@ verdict_init(struct rules_verdict *out, size_t n_names, const struct addr *form)
 		out->form = *form;
 }
 
-bool
-rules_judge(const struct rules *r, const struct rules_flow *flow, struct rules_verdict *out)
+static bool
+judge(const struct rules *r, const struct rules_flow *flow, bool by_address,
+    struct rules_verdict *out)
 {
-	struct want w = { .r = r, .how = AT_SELECTOR, .name = flow->n_names };
+	struct want w = { .r = r, .how = AT_SELECTOR, .classes = ALL_CLASSES,
+	    .name = flow->n_names };
 	struct best b;
 
 	verdict_init(out, flow->n_names, &flow->dst);
@@ -384,13 +397,26 @@ rules_judge(const struct rules *r, const struct rules_flow *flow, struct rules_v
 		return refuse(out, RULES_WHY_OFFLINE);
 	w.selector = RULE_SELECTOR(flow->proto, flow->proto == RULE_ICMP ? 0 : flow->dst.port);
 	best_init(&b, flow->n_names);
-	if (flow->dst.family != 0)
+	if (by_address && flow->dst.family != 0)
 		addr_ask(&w, &flow->dst, &b);
 	w.classes = ALL_CLASSES;
 	key_ask(&w, r->head->any_key, &b);
 	for (w.name = 0; w.name < flow->n_names; w.name++)
 		name_ask(&w, flow->names[w.name], &b);
 	return decide(r, &b, flow->proxied, out);
+}
+
+bool
+rules_judge(const struct rules *r, const struct rules_flow *flow, struct rules_verdict *out)
+{
+	return judge(r, flow, true, out);
+}
+
+bool
+rules_judge_nowhere(const struct rules *r, const struct rules_flow *flow,
+    struct rules_verdict *out)
+{
+	return judge(r, flow, false, out);
 }
 
 bool

@@ -28,7 +28,8 @@
  *	13  --default-policy			as it says
  *
  * This is childflow's order, except that --proxy-only comes before what allows.  Among rules of
- * one rank the one that was given first is named; it makes no difference to the answer.  With
+ * one rank the one that was given first is named, in rank 12 of those that name the port if there
+ * are any; it makes no difference to the answer.  With
  * default allow, 12 is not asked: what is allowed anyway needs no proof of its name.
  *
  * Ranks 2 to 8 look at every form of an address (forms.h), 10 at its own form only.
@@ -57,8 +58,9 @@
 enum {
 	RULES_OFFLINE = 1, RULES_BLOCK_METADATA = 2, RULES_BLOCK_PRIVATE = 4,
 	RULES_DEFAULT_DENY = 8, RULES_PROXY_ONLY = 16,
+	RULES_PERMISSIVE = 32,		/* what is refused passes, and is told; not judged here */
 	/* set by the compiler: */
-	RULES_HAS_DENY_NAMES = 256, RULES_HAS_ALLOW_NAMES = 512
+	RULES_HAS_DENY_NAMES = 256, RULES_HAS_ALLOW_NAMES = 512, RULES_HAS_QUOTA_NAMES = 1024
 };
 
 #define RULES_NONE	UINT32_MAX
@@ -67,7 +69,9 @@ enum {
 enum rules_source {
 	RULES_BUILTIN, RULES_ALLOW_CIDR, RULES_DENY_CIDR, RULES_ALLOW_DOMAIN,
 	RULES_ALLOW_DOMAIN_EXACT, RULES_DENY_DOMAIN, RULES_DENY_DOMAIN_EXACT, RULES_ALLOW,
-	RULES_DENY, RULES_ALLOW_FILE, RULES_DENY_FILE, RULES_SOURCES
+	RULES_DENY, RULES_ALLOW_FILE, RULES_DENY_FILE,
+	RULES_QUOTA,			/* no rule: quotas.h */
+	RULES_SOURCES
 };
 
 struct rules_source_row {
@@ -88,7 +92,8 @@ struct rules {
 const char	*rules_load(const void *buf, size_t len, struct rules *out);
 unsigned	 rules_flags(const struct rules *);
 size_t		 rules_count(const struct rules *);
-/* Is there a rule about names that decides anything (rank 6, 7 or 12)? */
+size_t		 rules_size(const struct rules *);	/* bytes of its buffer */
+/* Is there a rule about names that decides anything (rank 6, 7 or 12), or a quota of one? */
 bool		 rules_hold_names(const struct rules *);
 
 /* ---- judging ---- */
@@ -112,6 +117,7 @@ struct rules_verdict {
 	bool		 allowed;
 	enum rules_why	 why;		/* of a refusal */
 	enum rules_by	 by;		/* of a permission: BY_NAME has to be proved by the flow */
+	bool		 at_port;	/* BY_NAME: by a rule that names the port */
 	uint32_t	 rule;		/* that decided, RULES_NONE where a switch did */
 	size_t		 name;		/* which of the flow's names it matched, else n_names */
 	struct addr	 form;		/* which form of the address it matched */
@@ -119,6 +125,9 @@ struct rules_verdict {
 
 /* Each returns out->allowed. */
 bool		 rules_judge(const struct rules *, const struct rules_flow *,
+		    struct rules_verdict *out);
+/* The same for a flow whose address is not known yet: its port, protocol and names count. */
+bool		 rules_judge_nowhere(const struct rules *, const struct rules_flow *,
 		    struct rules_verdict *out);
 /*
  * The same by one who does not know the names, and ignores those that are given: refuses what
@@ -144,6 +153,12 @@ struct rules_words {
 	const char	*matched_cidr, *matched_domain;	/* NULL where there is none */
 	const char	*file;		/* where the rule stands, NULL unless in a file */
 	unsigned	 line;
+	bool		 never;		/* not even --permissive lets it pass */
+	struct {			/* where a quota decided (quotas.h); rule NULL: none did */
+		const char	*rule;	/* its target */
+		char		 limit[40];
+		uint64_t	 used;
+	}		 quota;
 	char		 text[1600];	/* "blocked by `--deny-cidr 10.0.0.0/8`" */
 	char		 hint[1200];	/* what would allow it */
 };

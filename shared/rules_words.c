@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "inside.h"
 #include "known.h"
 #include "rules.h"
 #include "rules_flat.h"
@@ -96,7 +97,11 @@ say_known(const struct rules_verdict *v, const struct rules_flow *flow, const ch
 		snprintf(out->text, sizeof(out->text), "blocked: %s is %s", dst, what);
 	else
 		snprintf(out->text, sizeof(out->text), "blocked: %s stands for %s, %s", dst, form, what);
-	say(out->hint, "no option allows it");
+	if (flow != NULL && flow->dst.port != 0 && strstr(what, "loopback") != NULL)
+		say(out->hint, "--host-port %u opens this port of the host at %s", flow->dst.port,
+		    flow->dst.family == 4 ? INSIDE_HOST4 : INSIDE_HOST6);
+	else
+		say(out->hint, "no option allows it");
 }
 
 /* A row of known.c decided. */
@@ -108,6 +113,7 @@ explain_known(const struct flat_rule *rule, const struct rules_verdict *v,
 
 	out->reason_code = row->code;
 	if (rule->class == CLASS_NEVER) {
+		out->never = true;
 		say_known(v, flow, row->what, out);
 		return;
 	}

@@ -8,10 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SEALS	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+const struct sandbox_row rulesfd_rows[] = {
+	ALLOW_ARG(fcntl, 1, F_GET_SEALS, "are the rules that came sealed"),
+	ALLOW_ARG(lseek, 2, SEEK_END,	 "how long they are"),
+	{ 0 }
+};
 
 static int
 write_all(int fd, const char *p, size_t len)
@@ -45,17 +50,29 @@ rulesfd_load(int fd, struct rules *out)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	const char *why;
-	struct stat st;
+	off_t len;
 	void *map;
 
 	if (seals == -1 || (seals & SEALS) != SEALS)
 		return "it is not a sealed memfd";
-	if (fstat(fd, &st) != 0 || st.st_size <= 0)
+	if ((len = lseek(fd, 0, SEEK_END)) <= 0)
 		return "it is empty";
-	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	map = mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		return "it cannot be mapped";
-	if ((why = rules_load(map, (size_t)st.st_size, out)) != NULL)
-		munmap(map, (size_t)st.st_size);
+	if ((why = rules_load(map, (size_t)len, out)) != NULL)
+		munmap(map, (size_t)len);
+	return why;
+}
+
+const char *
+rulesfd_swap(int fd, struct rules *io)
+{
+	struct rules old = *io;
+	const char *why = rulesfd_load(fd, io);
+
+	close(fd);
+	if (why == NULL && old.head != NULL)
+		munmap((void *)(uintptr_t)old.base, (size_t)rules_size(&old));
 	return why;
 }

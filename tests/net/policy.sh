@@ -186,15 +186,18 @@ it lets_names "$none" www.example.test --allow www.example.test:1
 web() { curl -s -o /dev/null -m 5 "$1" && echo yes || echo no; }
 export -f web
 
+# And for that name only: a request for the address itself names nobody.
 an_address_is_open_once_it_was_given() {
 	same "what is open" "$(cf --allow www.example.test:80 -- bash -c '
 		echo before $(web http://203.0.113.10/)
 		echo by name $(web http://www.example.test/)
 		echo after $(web http://203.0.113.10/)
+		echo by its Host $(curl -s -m 5 -H "Host: www.example.test" http://203.0.113.10/hello)
 		echo other port $(web http://203.0.113.10:5201/)' 2>/dev/null)" \
 	    "before no
 by name yes
-after yes
+after no
+by its Host hello
 other port no"
 }
 it an_address_is_open_once_it_was_given

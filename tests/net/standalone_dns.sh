@@ -31,7 +31,7 @@ end_dns() {
 }
 # Its lines with -v begin with what happened; what else it says is a complaint.
 no_warnings() {
-	same complaints "$(grep -v ': dns  \|: listening on\|: ends on signal\|is no client of ours' "$T/said")" ""
+	same complaints "$(grep -v '^\[childflow\] ..:..:.. DNS  \|: listening on\|: ends on signal\|is no client of ours' "$T/said")" ""
 }
 at() {	# PORT DIG-ARGUMENTS
 	local port=$1

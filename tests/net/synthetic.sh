@@ -186,7 +186,7 @@ an_address_has_the_name_that_it_was_given_for() {
 	only_cf
 	cf -v -- curl -sS -m 10 http://www.example.test/hello 2>err >out
 	same answer "$(cat out)" hello
-	like line "$(cat err)" ':80 \(www.example.test\): connecting'
+	like line "$(cat err)" 'TCP  ALLOWED .*:80 \(www.example.test\)'
 }
 it an_address_has_the_name_that_it_was_given_for
 

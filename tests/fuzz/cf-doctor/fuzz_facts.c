@@ -18,7 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char *text;
 
 	if (t == NULL)
-		t = tally_new();
+		t = tally_new(&tally_small);
 	if ((facts == NULL) != (why != NULL))
 		abort();
 	model = model_new(t, facts);

@@ -23,7 +23,7 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct tally *t = tally_new();
+	struct tally *t = tally_new(&tally_small);
 	json_t *model;
 	char *text;
 

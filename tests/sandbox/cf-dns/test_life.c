@@ -701,8 +701,8 @@ START_TEST(events_say_what_was_asked_and_answered)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		ck_assert_msg(strstr(log, keys[i]) != NULL, "%s is not in\n%s", keys[i], log);
 	log = drain(w->err);
-	ck_assert_ptr_nonnull(strstr(log, "cf-dns: dns  www.example.test A -> 203.0.113.10\n"));
-	ck_assert_ptr_nonnull(strstr(log, "dns  www.example.test AAAA -> NOERROR, 0 records"));
+	ck_assert_ptr_nonnull(strstr(log, " DNS  ALLOWED  www.example.test A -> 203.0.113.10\n"));
+	ck_assert_ptr_nonnull(strstr(log, " DNS  ALLOWED  www.example.test AAAA -> NOERROR, 0 records"));
 	ck_assert_ptr_nonnull(strstr(log, "a\\000\\027b.test"));
 }
 END_TEST

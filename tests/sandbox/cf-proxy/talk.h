@@ -44,8 +44,9 @@
 #define ARGS_MAX	12
 
 /* The client talks to a dialler, or to a policy stage with a dialler behind it. */
-enum transport { OVER_SOCKET, OVER_PIPES, CHAIN_SOCKET, CHAIN_PIPES, TRANSPORTS };
-#define DIALLERS	2		/* the first so many are diallers alone */
+enum transport { OVER_SOCKET, OVER_PIPES, OVER_RELAY, CHAIN_SOCKET, CHAIN_PIPES, CHAIN_RELAY,
+    TRANSPORTS };		/* RELAY: a socket, but each flow is asked for with OPEN_RELAY */
+#define DIALLERS	3		/* the first so many are diallers alone */
 
 struct helper {
 	pid_t	 pid;
@@ -76,6 +77,7 @@ struct talk {
 	size_t		 n_opened, n_refused;
 	bool		 ended;
 	bool		 auto_window;	/* grant again what was read */
+	bool		 relay;		/* ask for frames, though descriptors could be passed */
 };
 
 /* ---- the world ---- */
@@ -220,7 +222,7 @@ program(void)
 static inline bool
 is_socket(enum transport over)
 {
-	return over == OVER_SOCKET || over == CHAIN_SOCKET;
+	return over != OVER_PIPES && over != CHAIN_PIPES;
 }
 
 static inline void
@@ -301,7 +303,7 @@ talk_on_opened(struct chan *c, const struct frame *f, int fd)
 
 	ck_assert(msg_opened_get(&r, &m));
 	ck_assert(!fl->opened && !fl->refused);
-	ck_assert_int_eq(fd != -1, (chan_caps(c) & MSG_CAP_FD) != 0);
+	ck_assert_int_eq(fd != -1, (chan_caps(c) & MSG_CAP_FD) != 0 && !t->relay);
 	fl->opened = true;
 	fl->fd = fd;
 	fl->local = m.local;
@@ -437,6 +439,7 @@ talk_new(enum transport over, const char *const *args)
 	bool chain = over >= DIALLERS;
 
 	t->auto_window = true;
+	t->relay = over == OVER_RELAY || over == CHAIN_RELAY;
 	if (chain)
 		chain_start(t, over);
 	else
@@ -479,8 +482,11 @@ open_ask(struct talk *t, uint64_t id, const struct msg_open *o)
 {
 	uint8_t body[MSG_OPEN_LEN];
 	struct wr w = wr_over(body, sizeof(body));
+	struct msg_open asked = *o;
 
-	msg_open_put(&w, o);
+	if (t->relay)
+		asked.flags |= OPEN_RELAY;
+	msg_open_put(&w, &asked);
 	ck_assert(!w.bad && w.p == w.end);
 	chan_send(t->chan, MSG_OPEN, id, body, sizeof(body), NULL, 0, -1);
 }
@@ -521,7 +527,7 @@ flow_close(struct talk *t, uint64_t id, enum close_reason reason)
 static inline bool
 by_fd(const struct talk *t)
 {
-	return (chan_caps(t->chan) & MSG_CAP_FD) != 0;
+	return (chan_caps(t->chan) & MSG_CAP_FD) != 0 && !t->relay;
 }
 
 /* Some of it, as much as can go now; how much that was. */

@@ -617,6 +617,9 @@ client_is_beyond_no_limit(struct stage_test *s)
 static void
 client_sends_data(struct stage_test *s)
 {
+	ask(s, 1, IPPROTO_TCP, "198.51.100.1", 80);
+	grant(s, 1, some_socket());
+	STAGE_WAIT(s, s->t->flow[1].opened);
 	chan_send(s->t->chan, MSG_DATA, 1, NULL, 0, "x", 1, -1);
 }
 
@@ -674,7 +677,7 @@ static const struct {
 	{ client_opens_flow_0,	"cf-netstack", "bad OPEN" },
 	{ client_pings_the_other_family, "cf-netstack", "bad OPEN" },
 	{ client_is_beyond_no_limit, "cf-netstack", "bad LIMIT" },
-	{ client_sends_data,	"cf-netstack", "not to be asked here" },
+	{ client_sends_data,	"cf-netstack", "a frame for a flow that has a descriptor" },
 	{ client_sends_opened,	"cf-netstack", "wrong direction" },
 	{ client_sends_a_descriptor, "cf-netstack", "unexpected descriptor" },
 	{ client_closes_for_no_reason, "cf-netstack", "bad CLOSE" },

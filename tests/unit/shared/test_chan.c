@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -470,6 +472,37 @@ START_TEST(descriptor_that_cannot_go_is_closed)
 }
 END_TEST
 
+/*
+ * The kernel counts what is under way for each user, and spares who may raise limits: in a user
+ * namespace of its own nobody may.
+ */
+START_TEST(too_many_descriptors_under_way_is_no_full_buffer)
+{
+	const struct rlimit few = { .rlim_cur = 40, .rlim_max = 40 };
+	int near[2], far[2];
+	struct chan *a, *b;
+	uint8_t body[MSG_OPENED_LEN] = { 0 };
+
+	ends(OVER_SOCKET, near, far);
+	a = chan_new(near[0], near[1], R_DIAL, R_STACK, NULL);
+	b = chan_new(far[0], far[1], R_STACK, R_DIAL, &seen);
+	chan_handlers(b, handlers);
+	chan_hello(a, MSG_CAP_FD);
+	for (size_t i = 0; i < MANY_FDS; i++)
+		chan_send(a, MSG_OPENED, i + 1, body, sizeof(body), NULL, 0, numbered_file(i));
+	if (unshare(CLONE_NEWUSER) != 0) {
+		ck_assert_int_eq(errno, EPERM);		/* not to be had here: nothing can be said */
+	} else {
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		ck_assert_int_eq(chan_flush(a), 2);
+		ck_assert_uint_gt(chan_backlog(a), 0);
+		ck_assert_ptr_null(chan_why(a));
+	}
+	chan_free(a);
+	chan_free(b);
+}
+END_TEST
+
 START_TEST(queued_descriptors_are_closed_with_the_channel)
 {
 	int far[2];
@@ -531,6 +564,7 @@ main(void)
 	tcase_add_test(tc, descriptors_come_with_their_frames_in_order);
 	tcase_add_test(tc, drain_leaves_nothing_that_was_written);
 	tcase_add_test(tc, descriptor_that_cannot_go_is_closed);
+	tcase_add_test(tc, too_many_descriptors_under_way_is_no_full_buffer);
 	tcase_add_test(tc, queued_descriptors_are_closed_with_the_channel);
 	tcase_add_test(tc, socket_on_two_descriptors_is_noticed);
 	tcase_add_test(tc, closed_descriptor_is_no_channel);

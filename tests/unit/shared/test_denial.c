@@ -55,6 +55,25 @@ START_TEST(denial_is_said_once_with_its_way_out)
 }
 END_TEST
 
+START_TEST(what_passes_by_permission_is_told_as_such)
+{
+	int fd = eventfd(0, 0);
+	uint64_t n;
+
+	stderr_take();
+	denial_init(fd);
+	ck_assert(denial_permit("tcp 192.0.2.1:80", "blocked by `a`", "do without a"));
+	ck_assert(!denial_permit("tcp 192.0.2.1:80", "blocked by `a`", "do without a"));
+	ck_assert(denial_mention("tcp 192.0.2.1:80", "ended", ""));
+	ck_assert_int_eq(lines_with("test: tcp 192.0.2.1:80: would be blocked by `a`; do without a\n"), 1);
+	denial_end();
+	ck_assert_int_eq(lines_with("test: tcp 192.0.2.1:80: would be refused 2 times\n"), 1);
+	ck_assert_int_eq(read(fd, &n, sizeof(n)), sizeof(n));
+	ck_assert_uint_eq(n, 2);	/* what is only mentioned is not counted */
+	close(fd);
+}
+END_TEST
+
 START_TEST(every_denial_is_counted)
 {
 	int fd = eventfd(0, 0);
@@ -105,6 +124,7 @@ main(void)
 	TCase *tc = tcase_create("denial");
 
 	tcase_add_test(tc, denial_is_said_once_with_its_way_out);
+	tcase_add_test(tc, what_passes_by_permission_is_told_as_such);
 	tcase_add_test(tc, every_denial_is_counted);
 	tcase_add_test(tc, many_denials_are_few_lines);
 	tcase_add_test(tc, what_the_tree_chose_cannot_drive_a_terminal);

@@ -10,7 +10,7 @@
 #include "../main.h"
 #include "frame.h"
 
-#define ROLES	6
+#define ROLES	7
 
 /* A whole frame of this row, `len` long, as frame_next() sees it. */
 static int
@@ -175,10 +175,13 @@ START_TEST(bodies_survive_the_wire)
 	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = PROCEED_ON);
 	ROUND_TRIP(proceed, MSG_PROCEED_LEN, .flags = 0);
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_TCP, .hop_limit = 64, .tclass = 0xff,
-	    .flags = OPEN_DF, .src = V4(0xffff), .dst = V4(80));
+	    .flags = OPEN_DF | OPEN_RELAY | OPEN_DIRECT, .src = V4(0xffff), .dst = V4(80));
 	ROUND_TRIP(open, MSG_OPEN_LEN, .proto = IPPROTO_ICMPV6, .src = V6(3), .dst = V6(0));
 	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = V6(0xabcd));
-	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = { 0 });
+	ROUND_TRIP(opened, MSG_OPENED_LEN, .local = { 0 }, .flags = OPENED_FIRST);
+	ROUND_TRIP(first, MSG_FIRST_LEN, .flags = FIRST_END);
+	ROUND_TRIP(go, MSG_GO_LEN, .flags = GO_MORE);
+	ROUND_TRIP(go, MSG_GO_LEN, .flags = GO_ASK);
 	ROUND_TRIP(refused, MSG_REFUSED_LEN, .why = REFUSED_ICMP, .icmp_type = 3, .icmp_code = 4,
 	    .err = 90, .mtu = 1280, .offender = V4(0));
 	ROUND_TRIP(refused, MSG_REFUSED_LEN, .why = REFUSED_POLICY, .err = 13);
@@ -197,6 +200,8 @@ START_TEST(bodies_survive_the_wire)
 	    .no = { .why = REFUSED_ERRNO, .err = 113 });
 	ROUND_TRIP(listen, MSG_LISTEN_LEN, .family = 6, .port = 0xabcd);
 	ROUND_TRIP(interface, MSG_INTERFACE_LEN, .linktype = 101, .snaplen = 65535, .mtu = 1500);
+	ROUND_TRIP(who, MSG_WHO_LEN, .proto = IPPROTO_UDP, .src = V6(0xabcd), .dst = V6(80));
+	ROUND_TRIP(whose, MSG_WHOSE_LEN, .pid = UINT32_MAX, .parent = { 1, 2, [7] = UINT32_MAX });
 	ROUND_TRIP(packet, MSG_PACKET_LEN, .time = UINT64_MAX, .orig_len = 70000, .direction = 2);
 }
 END_TEST
@@ -228,6 +233,11 @@ START_TEST(values_that_do_not_exist_are_refused)
 	ck_assert(!ACCEPTED(query, { .transport = IPPROTO_UDP, .server = { .family = 9 } }));
 	for (uint32_t flags = 0; flags < 300; flags++)
 		ck_assert_int_eq(ACCEPTED(proceed, { .flags = flags }), flags <= PROCEED_ON);
+	for (uint32_t flags = 0; flags < 300; flags++) {
+		ck_assert_int_eq(ACCEPTED(opened, { .flags = flags }), flags <= OPENED_FIRST);
+		ck_assert_int_eq(ACCEPTED(first, { .flags = flags }), flags <= FIRST_END);
+		ck_assert_int_eq(ACCEPTED(go, { .flags = flags }), flags <= GO_ASK);
+	}
 	for (int why = 0; why < 256; why++)
 		ck_assert_int_eq(ACCEPTED(refused, { .why = (enum refusal)why }),
 		    why >= REFUSED_POLICY && why <= REFUSED_LIMIT);
@@ -297,7 +307,7 @@ START_TEST(a_list_of_addresses_survives_the_wire_whole_or_not_at_all)
 }
 END_TEST
 
-/* Other bits of the flags would be the same flow under another name. */
+/* flags has three bits; others would be the same flow under another name. */
 START_TEST(open_is_one_byte_string_per_meaning)
 {
 	const struct msg_open in = GOOD_OPEN;

@@ -283,9 +283,11 @@ static const struct {
 	    "blocked by `--default-policy deny`", "--allow a.b:80/tcp would" },
 	{ "--proxy-only", "udp 1.1.1.1:80", "--proxy-only", NULL, NULL, "blocked by `--proxy-only`", "" },
 	{ "", "tcp 127.0.0.1:80", "built-in", "127.0.0.0/8", NULL,
+	    "blocked: 127.0.0.1 is a loopback address", "--host-port 80 opens" },
+	{ "", "icmp 127.0.0.1", "built-in", "127.0.0.0/8", NULL,
 	    "blocked: 127.0.0.1 is a loopback address", "no option" },
 	{ "", "tcp [2002:7f00:1::]:80", "built-in", "127.0.0.0/8", NULL,
-	    "blocked: 2002:7f00:1:: stands for 127.0.0.1, a loopback address", "no option" },
+	    "blocked: 2002:7f00:1:: stands for 127.0.0.1, a loopback address", "--host-port 80 opens" },
 	{ "--default-deny --allow a:80", "tcp 1.1.1.1:80 a", "--allow", NULL, "a",
 	    "allowed by `--allow a:80`", "" },
 };
