@@ -198,7 +198,7 @@ check: deps
 check-unit check-sandbox check-fuzz check-net: check-%: all tests
 	$(Q)tests/run $(B) $*
 .PHONY: tests
-tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire $(B)/tests/bench/plaintun $(B)/tests/net/refuse
+tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire $(B)/tests/bench/plaintun $(B)/tests/net/refuse $(B)/tests/net/ways
 
 fuzz:
 	$(Q)$(MAKE) --no-print-directory $(JOBS) DEBUG=1 tests
@@ -206,7 +206,7 @@ fuzz:
 
 # What it measures is installed where the net tests install it too.
 BENCH_TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
-$(BENCH_TOOLS) $(B)/tests/net/refuse: $(B)/%: %.c
+$(BENCH_TOOLS) $(B)/tests/net/refuse $(B)/tests/net/ways: $(B)/%: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  TOOL    $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<

@@ -419,7 +419,7 @@ flowtable_list(const struct flowtable *t, enum row_order order, const char *want
 	TAILQ_FOREACH(r, &t->rows, all)
 		if (want[0] == '\0' || row_has(r, want))
 			out[n++] = r;
-	qsort(out, n, sizeof(*out), orders[order]);
+	qsort(out, n, sizeof(const struct row *), orders[order]);
 	return n;
 }
 

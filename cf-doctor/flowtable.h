@@ -43,7 +43,7 @@ TAILQ_HEAD(rows, row);
 
 struct flowtable {
 	struct rows	 rows;
-	LIST_HEAD(, row) bucket[FLOWTABLE_MAX];
+	LIST_HEAD(row_bucket, row) bucket[FLOWTABLE_MAX];
 	size_t		 n;
 	uint64_t	 gone;			/* rows that had to make room */
 	uint64_t	 queries, events, malformed;

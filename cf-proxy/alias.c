@@ -89,8 +89,8 @@ alias_resolved(void *arg, uint64_t question, const struct addr *addrs, size_t n)
 	struct rules_words why;
 	struct alias *a;
 
-	if (fl == NULL || (a = fl->alias) == NULL || a->resolved)
-		return;			/* it crossed with CLOSE */
+	if (fl == NULL || (a = fl->alias) == NULL || a->resolved || first_has_ended(fl))
+		return;			/* it crossed with CLOSE, or with new rules */
 	a->resolved = true;
 	for (size_t i = 0; i < n && a->n < ALIAS_ADDRS; i++)
 		if (addrs[i].family == fl->open.dst.family)

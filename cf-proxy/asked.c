@@ -178,8 +178,8 @@ fds_reach(const struct broker *b)
 	size_t each = b->keeps ? 2 : 1;		/* with the copy that stays */
 
 	return !b->passes_fds ||
-	    each * b->n_opening + b->n_kept + firsts_held(b->firsts) + chan_fds_queued(b->client) <
-	    b->fds_max;
+	    each * (b->n_opening + firsts_held(b->firsts)) + b->n_kept +
+	    chan_fds_queued(b->client) < b->fds_max;
 }
 
 struct asked *

@@ -247,6 +247,10 @@ on_counts(struct chan *c, const struct frame *f, int fd)
 	}
 	if (fl == NULL)
 		return;
+	if (fl->opened && quota_counts(fl->quota)) {
+		m.up_bytes = quota_passed(fl->quota, true);
+		m.down_bytes = quota_passed(fl->quota, false);
+	}
 	names = asked_names(fl);
 	record_update(&fl->open, &names, &m);
 }
@@ -274,11 +278,11 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 		why = "bad OPENED";
 	else if (fl != NULL ? (fd == -1) != fl->relayed : fd != -1 && !b->passes_fds)
 		why = fd == -1 ? "OPENED without its descriptor" : "unexpected descriptor";
-	else if (fl != NULL && fl->opened)
+	else if (fl != NULL && fl->opened && !first_has_ended(fl))
 		why = "OPENED a second time";
 	if (why != NULL)
 		chan_fail(c, why);
-	if (why != NULL || fl == NULL) {	/* no flow: it crossed with CLOSE */
+	if (why != NULL || fl == NULL || fl->opened) {	/* it crossed with CLOSE */
 		if (fd != -1)
 			close(fd);
 		return;
@@ -324,11 +328,11 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 	size_t len;
 
 	(void)fd;
-	if (!msg_refused_get(&r, &m) || (fl != NULL && fl->opened)) {
+	if (!msg_refused_get(&r, &m) || (fl != NULL && fl->opened && !first_has_ended(fl))) {
 		chan_fail(c, "bad REFUSED");
 		return;
 	}
-	if (fl == NULL)
+	if (fl == NULL || fl->opened)		/* it crossed with CLOSE */
 		return;
 	len = rd_left(&r);
 	text = (const char *)rd_take(&r, len);

@@ -82,6 +82,7 @@ struct first {
 	bool		 at_port;	/* by a rule that names the port */
 	bool		 told;		/* a FIRST waits for our answer */
 	bool		 spoken;	/* the server has said something, and may */
+	bool		 eof;		/* its end, in frames, that is to go on after the GO */
 	bool		 polled;
 	bool		 listed;
 	int		 fd;		/* -1: none */
@@ -223,16 +224,6 @@ go_send(struct broker *b, const struct asked *fl, uint32_t flags, int fd)
 	chan_send(b->client, MSG_GO, fl->id, body, sizeof(body), NULL, 0, fd);
 }
 
-static void
-reset_send(struct chan *c, uint64_t id, uint32_t err)
-{
-	uint8_t body[MSG_RESET_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-
-	wr_le32(&w, err);
-	chan_send(c, MSG_RESET, id, body, sizeof(body), NULL, 0, -1);
-}
-
 /* It is over: what was kept for it goes. */
 static void
 stop(struct broker *b, struct first *first)
@@ -250,9 +241,9 @@ end(struct broker *b, struct asked *fl, uint32_t err)
 	struct first *first = fl->first;
 
 	if (fl->relayed && fl->opened)
-		reset_send(b->dialler, fl->id, err);
+		proxy_reset(b->dialler, fl->id, err);
 	stop(b, first);
-	reset_send(b->client, fl->id, err);
+	proxy_reset(b->client, fl->id, err);
 }
 
 /* false: it passes all the same, from here on without a name (--permissive). */
@@ -335,6 +326,8 @@ go(struct broker *b, struct asked *fl, const uint8_t *data, size_t len)
 	fd = fd_take(b->firsts, first);
 	reload_keep(b, fl, fd);
 	go_send(b, fl, 0, fd);
+	if (first->eof)
+		chan_send(b->client, MSG_EOF, fl->id, NULL, 0, NULL, 0, -1);
 	first_free(b, fl);
 }
 
@@ -398,8 +391,6 @@ refuse_name(struct broker *b, struct asked *fl, const char *name, struct rules_w
 	char because[sizeof(why->text)];
 
 	snprintf(because, sizeof(because), "%s", why->text);
-	if (fl->first->need == JUDGE_STRICT)
-		why->reason_code = "first_flight_mismatch";
 	SAY(why->text, "%.900s: its first flight names %s", because, name);
 	return refuse(b, fl, why);
 }
@@ -449,10 +440,7 @@ was_given(struct broker *b, const struct asked *fl, const char *name)
 static void
 redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data, size_t len)
 {
-	static const struct msg_close m = { .reason = CLOSE_RESET };
 	struct first *first = fl->first;
-	uint8_t body[MSG_CLOSE_LEN];
-	struct wr w = wr_over(body, sizeof(body));
 	struct rules_words why;
 
 	if (!bytes_keep(b->firsts, first, data, len) || !alias_redial(b, fl, name)) {
@@ -461,11 +449,12 @@ redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data
 	}
 	unlist(b->firsts, first);
 	fd_drop(b->firsts, first);
-	msg_close_put(&w, &m);
-	chan_send(b->dialler, MSG_CLOSE, fl->id, body, sizeof(body), NULL, 0, -1);
+	proxy_close(b->dialler, fl->id, CLOSE_RESET);
 	first->state = REDIALLING;
+	first->eof = false;
 	fl->opened = false;
 	b->n_opening++;
+	quota_reopens(fl->quota);
 	if (alias_is_told(fl->alias) && !broker_dial(b, fl, &why))
 		first_unreachable(b, fl, EACCES, &why);
 }
@@ -473,15 +462,8 @@ redial(struct broker *b, struct asked *fl, const char *name, const uint8_t *data
 void
 first_cut(struct broker *b, struct asked *fl)
 {
-	static const struct msg_close m = { .reason = CLOSE_CANCEL };
-	uint8_t body[MSG_CLOSE_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-
-	if (fl->first->state == ENDED)
-		return;
 	if (!fl->opened) {		/* dialled again, and not answered yet */
-		msg_close_put(&w, &m);
-		chan_send(b->dialler, MSG_CLOSE, fl->id, body, sizeof(body), NULL, 0, -1);
+		proxy_close(b->dialler, fl->id, CLOSE_CANCEL);
 		fl->opened = true;
 		b->n_opening--;
 	}
@@ -512,6 +494,10 @@ first_unreachable(struct broker *b, struct asked *fl, uint32_t err, const struct
 		end(b, fl, EHOSTUNREACH);	/* allowed to pass, but to where? */
 }
 
+/*
+ * Where a server has spoken the flow is no other's any more: it may, so the rule names the port, and
+ * the address is enough.
+ */
 static void
 judge_names(struct broker *b, struct asked *fl, const struct flight *said, const uint8_t *data,
     size_t len)
@@ -525,12 +511,14 @@ judge_names(struct broker *b, struct asked *fl, const struct flight *said, const
 		const char *name = said->name[i];
 
 		if (!asked_judge(b, fl, &name, 1, &why)) {
+			if (fl->first->need == JUDGE_STRICT)
+				why.reason_code = "first_flight_mismatch";
 			if (refuse_name(b, fl, name, &why))
 				return;
 			given++;
 			continue;
 		}
-		given += fl->first->need != JUDGE_STRICT || was_given(b, fl, name);
+		given += fl->first->need != JUDGE_STRICT || fl->first->spoken || was_given(b, fl, name);
 	}
 	if (given == said->n_names)
 		go(b, fl, data, len);
@@ -553,7 +541,9 @@ may_be_nameless(const struct first *first)
 static void
 nothing_said(struct broker *b, struct asked *fl)
 {
-	if (may_be_nameless(fl->first))
+	static const struct rules_words not_told;
+
+	if (may_be_nameless(fl->first) || judge_permits(b->judge, &not_told))
 		go(b, fl, NULL, 0);
 	else
 		end(b, fl, ECONNRESET);
@@ -691,19 +681,24 @@ first_hear(struct broker *b, const struct frame *f)
 
 /* ---- the server speaks first ---- */
 
+/* It passes, and does not wait for what the tree says. */
+static void
+ask(struct broker *b, struct asked *fl)
+{
+	if (is_stream(fl) && !fl->first->spoken && !fl->first->told)
+		go_send(b, fl, GO_ASK, -1);
+	fl->first->spoken = true;
+}
+
 /* It has said something, or ended.  true: it may. */
 static bool
 server_spoke(struct broker *b, struct asked *fl)
 {
-	struct first *first = fl->first;
-
-	unpoll(b->firsts, first);
-	if (!may_be_nameless(first) && refuse_missing(b, fl, "first_flight_missing",
+	unpoll(b->firsts, fl->first);
+	if (!may_be_nameless(fl->first) && refuse_missing(b, fl, "first_flight_missing",
 	    "the server speaks first, so no name is to come"))
 		return false;
-	if (!first->spoken && !first->told)
-		go_send(b, fl, GO_ASK, -1);
-	first->spoken = true;
+	ask(b, fl);
 	return true;
 }
 
@@ -735,6 +730,18 @@ on_poll(uv_poll_t *h, int status, int events)
 		on_server(all->broker, ev[i].data.ptr);
 }
 
+/* A datagram of a server that was not spoken to: lost, as on any wire.  Its credit is not. */
+static bool
+stray(struct broker *b, const struct frame *f)
+{
+	uint8_t body[4];
+	struct wr w = wr_over(body, sizeof(body));
+
+	wr_le32(&w, f->len);
+	chan_send(b->dialler, MSG_WINDOW, f->flow, body, sizeof(body), NULL, 0, -1);
+	return false;
+}
+
 bool
 first_passes(struct broker *b, struct asked *fl, const struct frame *f, bool from_client)
 {
@@ -748,12 +755,15 @@ first_passes(struct broker *b, struct asked *fl, const struct frame *f, bool fro
 	if (first->state == ENDED)
 		return false;
 	if (f->type == MSG_RESET) {
-		unlist(b->firsts, first);
-		first->state = ENDED;
+		stop(b, first);
 		return true;
 	}
-	if (f->type == MSG_EOF && !may_be_nameless(first))
-		return true;
+	if (!is_stream(fl) && f->type == MSG_DATA)
+		return stray(b, f);
+	if (f->type == MSG_EOF && !may_be_nameless(first)) {
+		first->eof = true;	/* the tree may still say its name, and be led elsewhere */
+		return false;
+	}
 	return f->type == MSG_WINDOW || server_spoke(b, fl);
 }
 
@@ -768,9 +778,10 @@ on_look(uv_timer_t *t)
 	struct first *first;
 
 	while ((first = TAILQ_FIRST(&all->strict)) != NULL && first->since + FIRST_MS <= now)
-		(void)refuse_missing(all->broker, first->fl, "first_flight_late",
+		if (!refuse_missing(all->broker, first->fl, "first_flight_late",
 		    first->len > 0 ? "its first flight did not come to its end in time" :
-		    "it has said nothing for half a minute");
+		    "it has said nothing for half a minute"))
+			ask(all->broker, first->fl);
 }
 
 static enum judge_need
@@ -797,6 +808,45 @@ first_is_refused(struct broker *b, const struct msg_open *o, const struct record
 	return true;
 }
 
+/* Time counts from now where it counts at all. */
+static void
+need_set(struct firsts *all, struct first *first, enum judge_need need)
+{
+	unlist(all, first);
+	first->need = need;
+	first->since = uv_now(&all->broker->loop);
+	if (need != JUDGE_STRICT)
+		return;
+	if (TAILQ_EMPTY(&all->strict))
+		uv_timer_start(&all->timer, on_look, LOOK_MS, LOOK_MS);
+	TAILQ_INSERT_TAIL(&all->strict, first, by_age);
+	first->listed = true;
+}
+
+/* What was allowed by address may be allowed by a name alone now.  One that owes goes on owing. */
+void
+first_judge_again(struct broker *b, struct asked *fl)
+{
+	struct first *first = fl->first;
+	struct record_names names;
+	enum judge_need need;
+
+	if (first == NULL || first->state != HEARING)
+		return;
+	names = asked_names(fl);
+	first->at_port = false;
+	need = need_of(b, &fl->open, &names, &first->at_port);
+	need_set(b->firsts, first, need == JUDGE_STRICT ? need : JUDGE_LENIENT);
+	if (first->spoken && !may_be_nameless(first))
+		(void)refuse_missing(b, fl, "first_flight_missing", "the server has spoken first");
+}
+
+bool
+first_has_ended(const struct asked *fl)
+{
+	return fl->first != NULL && fl->first->state == ENDED;
+}
+
 static void
 opened_send(struct broker *b, uint64_t id, const struct msg_opened *m)
 {
@@ -807,6 +857,19 @@ opened_send(struct broker *b, uint64_t id, const struct msg_opened *m)
 	chan_send(b->client, MSG_OPENED, id, body, sizeof(body), NULL, 0, -1);
 }
 
+/* No memory to judge it with. */
+static void
+give_up(struct broker *b, struct asked *fl, int fd)
+{
+	static const struct msg_refused no = { .why = REFUSED_LIMIT, .err = ENOMEM };
+
+	if (fd != -1)
+		close(fd);
+	proxy_close(b->dialler, fl->id, CLOSE_RESET);
+	proxy_refuse(b->client, fl->id, &no, "out of memory");
+	asked_free(b, fl);
+}
+
 bool
 first_begin(struct broker *b, struct asked *fl, const struct msg_opened *m, int fd)
 {
@@ -814,23 +877,21 @@ first_begin(struct broker *b, struct asked *fl, const struct msg_opened *m, int 
 	struct firsts *all = b->firsts;
 	bool at_port = false;
 	enum judge_need need = need_of(b, &fl->open, &names, &at_port);
+	struct rules_words why;
 	struct first *first;
 
-	if (need == JUDGE_NOTHING)
-		return false;
-	if ((first = malloc(sizeof(*first))) == NULL)
-		fatal("cannot judge a first flight");
-	*first = (struct first){ .fl = fl, .need = need, .at_port = at_port, .fd = fd,
-	    .since = uv_now(&b->loop) };
+	if (need == JUDGE_NOTHING || (first_is_refused(b, &fl->open, &names, &why) &&
+	    judge_permits(b->judge, &why)))
+		return false;		/* --permissive: QUIC, and told already */
+	if ((first = malloc(sizeof(*first))) == NULL) {
+		give_up(b, fl, fd);
+		return true;
+	}
+	*first = (struct first){ .fl = fl, .at_port = at_port, .fd = fd };
 	fl->first = first;
 	all->held += fd != -1;
 	poll_start(all, first);
-	if (need == JUDGE_STRICT) {
-		if (TAILQ_EMPTY(&all->strict))
-			uv_timer_start(&all->timer, on_look, LOOK_MS, LOOK_MS);
-		TAILQ_INSERT_TAIL(&all->strict, first, by_age);
-		first->listed = true;
-	}
+	need_set(all, first, need);
 	opened_send(b, fl->id, m);
 	return true;
 }
@@ -838,16 +899,14 @@ first_begin(struct broker *b, struct asked *fl, const struct msg_opened *m, int 
 struct firsts *
 firsts_new(struct broker *b, enum quic_choice quic)
 {
-	struct firsts *all = calloc(1, sizeof(*all));
+	static struct firsts only, *all = &only;
 
-	if (all == NULL)
+	if ((all->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
+	    uv_poll_init(&b->loop, &all->poll, all->epoll_fd) != 0)
 		fatal("cannot start");
 	all->broker = b;
 	all->quic = quic;
 	TAILQ_INIT(&all->strict);
-	if ((all->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
-	    uv_poll_init(&b->loop, &all->poll, all->epoll_fd) != 0)
-		fatal("cannot start");
 	uv_timer_init(&b->loop, &all->timer);
 	all->poll.data = all->timer.data = all;
 	uv_poll_start(&all->poll, UV_READABLE, on_poll);

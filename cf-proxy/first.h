@@ -10,7 +10,7 @@
 
 struct firsts;
 
-/* Before the seal.  Ends the process where it cannot. */
+/* The ones of this process.  Before the seal.  Ends the process where it cannot. */
 struct firsts	*firsts_new(struct broker *, enum quic_choice);
 /* How many sockets are kept here. */
 size_t		 firsts_held(const struct firsts *);
@@ -32,8 +32,11 @@ void		 first_redialled(struct broker *, struct asked *, int fd);
 void		 first_unreachable(struct broker *, struct asked *, uint32_t err,
 		    const struct rules_words *why);
 
-/* New rules forbid it. */
+/* New rules forbid it; or they do not, and what it owes is as they say (if it owes anything). */
 void		 first_cut(struct broker *, struct asked *);
+void		 first_judge_again(struct broker *, struct asked *);
+/* It was ended while it owed its first flight: only its CLOSE is waited for. */
+bool		 first_has_ended(const struct asked *);
 
 /* FIRST from cf-netstack. */
 void		 first_hear(struct broker *, const struct frame *);

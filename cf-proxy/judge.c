@@ -261,7 +261,8 @@ judge_first(const struct judge *j, const struct msg_open *o, const char *const *
 	struct rules_verdict v;
 
 	/* A UDP flow to port 0 only hears. */
-	if (flow.proto == RULE_ICMP || o->dst.port == 0 || (flags & (RULES_HAS_ALLOW_NAMES | denied)) == 0)
+	if (flow.proto == RULE_ICMP || o->dst.port == 0 ||
+	    (j->host.n > 0 && hostports_is_inside(&o->dst)) || (flags & (RULES_HAS_ALLOW_NAMES | denied)) == 0)
 		return JUDGE_NOTHING;
 	if (rules_judge(&j->rules, &flow, &v) && v.by == RULES_BY_NAME) {
 		*at_port = v.at_port;

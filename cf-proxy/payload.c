@@ -43,32 +43,12 @@ struct settling {
 	TAILQ_HEAD(settling_list, settling_flow) flows;	/* the one that is due first, first */
 };
 
-static void
-send_u32(struct chan *c, enum msg_type type, uint64_t id, uint32_t v)
-{
-	uint8_t body[4];
-	struct wr w = wr_over(body, sizeof(body));
-
-	wr_le32(&w, v);
-	chan_send(c, type, id, body, sizeof(body), NULL, 0, -1);
-}
-
-static void
-close_send(struct broker *b, uint64_t id, enum close_reason reason)
-{
-	uint8_t body[MSG_CLOSE_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-
-	msg_close_put(&w, &(struct msg_close){ .reason = reason });
-	chan_send(b->dialler, MSG_CLOSE, id, body, sizeof(body), NULL, 0, -1);
-}
-
 /* ---- what only the dialler has yet ---- */
 
 static void
 settle_end(struct broker *b, struct settling_flow *sf)
 {
-	close_send(b, sf->id, CLOSE_END);
+	proxy_close(b->dialler, sf->id, CLOSE_END);
 	idmap_take(&b->settling->by_id, sf->id);
 	TAILQ_REMOVE(&b->settling->flows, sf, all);
 	free(sf);
@@ -94,7 +74,7 @@ settle_start(struct broker *b, uint64_t id)
 
 	if (sf == NULL || !idmap_put(&s->by_id, id, sf)) {
 		free(sf);
-		close_send(b, id, CLOSE_END);
+		proxy_close(b->dialler, id, CLOSE_END);
 		return;
 	}
 	*sf = (struct settling_flow){ .id = id, .until = uv_now(&b->loop) + SETTLE_MS };
@@ -161,13 +141,13 @@ cut(struct broker *b, struct asked *fl, bool up)
 	fl->over = "quota_bytes";
 	quota_words(fl->quota, &why);
 	record_violation(&fl->open, &why, &names);
-	send_u32(b->client, MSG_RESET, fl->id, EACCES);
+	proxy_reset(b->client, fl->id, EACCES);
 	if (fl->open.proto != IPPROTO_TCP)
-		close_send(b, fl->id, CLOSE_END);
+		proxy_close(b->dialler, fl->id, CLOSE_END);
 	else if (up)
 		settle_start(b, fl->id);
 	else
-		close_send(b, fl->id, CLOSE_RESET);
+		proxy_close(b->dialler, fl->id, CLOSE_RESET);
 }
 
 /* --permissive: told once, and from here on the flow is not counted. */
@@ -192,6 +172,8 @@ payload_pass(struct broker *b, struct asked *fl, bool up, const uint8_t *data, s
 	bool datagram = fl->open.proto != IPPROTO_TCP;
 	size_t n = len;
 
+	if (fl->cut)			/* by the piece before this one */
+		return false;
 	if (quota_counts(fl->quota))
 		n = quota_pass(fl->quota, up, (uint32_t)len, datagram);
 	if (n < len && may_go_on(b, fl))

@@ -35,6 +35,26 @@ proxy_refuse(struct chan *c, uint64_t flow, const struct msg_refused *no, const 
 }
 
 void
+proxy_reset(struct chan *c, uint64_t flow, uint32_t err)
+{
+	uint8_t body[MSG_RESET_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	wr_le32(&w, err);
+	chan_send(c, MSG_RESET, flow, body, sizeof(body), NULL, 0, -1);
+}
+
+void
+proxy_close(struct chan *c, uint64_t flow, enum close_reason reason)
+{
+	uint8_t body[MSG_CLOSE_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	msg_close_put(&w, &(struct msg_close){ .reason = reason });
+	chan_send(c, MSG_CLOSE, flow, body, sizeof(body), NULL, 0, -1);
+}
+
+void
 proxy_garbage(const struct chan *c, enum role peer, const char *why)
 {
 	if (chan_peer(c) != 0)

@@ -98,6 +98,9 @@ bool		 proxy_open_get(const struct frame *, struct msg_open *out, const char **n
 /* REFUSED; text may be NULL. */
 void		 proxy_refuse(struct chan *, uint64_t flow, const struct msg_refused *,
 		    const char *text);
+/* RESET and CLOSE; a CLOSE of ours has no totals. */
+void		 proxy_reset(struct chan *, uint64_t flow, uint32_t err);
+void		 proxy_close(struct chan *, uint64_t flow, enum close_reason);
 /* Say that the channel to `peer` has failed. */
 void		 proxy_garbage(const struct chan *, enum role peer, const char *why);
 struct judge;

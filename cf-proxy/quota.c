@@ -367,6 +367,16 @@ quota_opened(struct quota_hold *h)
 }
 
 void
+quota_reopens(struct quota_hold *h)
+{
+	if (h == NULL || !h->opened)
+		return;
+	h->opened = false;
+	for (size_t i = 0; i < h->n; i++)
+		h->at[i]->count->flows--;
+}
+
+void
 quota_release(struct quota_hold *h)
 {
 	if (h == NULL)

@@ -40,6 +40,8 @@ void		 quotas_record(const struct quotas *);
 bool		 quota_take(struct quotas *, struct quota_hold **hold, const struct rules_flow *,
 		    struct rules_words *why);
 void		 quota_opened(struct quota_hold *);	/* NULL is fine in all of these */
+/* It is dialled again, and is still the same flow. */
+void		 quota_reopens(struct quota_hold *);
 /* A flow that did not open was none. */
 void		 quota_release(struct quota_hold *);
 /* Is its payload to be counted? */

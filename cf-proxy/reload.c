@@ -82,16 +82,6 @@ reload_let_go(struct broker *b, struct asked *fl)
 	b->n_kept--;
 }
 
-static void
-reset_send(struct chan *to, const struct asked *fl)
-{
-	uint8_t body[MSG_RESET_LEN];
-	struct wr w = wr_over(body, sizeof(body));
-
-	wr_le32(&w, EACCES);
-	chan_send(to, MSG_RESET, fl->id, body, sizeof(body), NULL, 0, -1);
-}
-
 /* Those whose CLOSE has not come. */
 static void
 on_cut(uv_timer_t *t)
@@ -115,8 +105,8 @@ reload_end(struct broker *b, struct asked *fl, const char *reason)
 		return;
 	}
 	if (fl->relayed)
-		reset_send(b->dialler, fl);
-	reset_send(b->client, fl);
+		proxy_reset(b->dialler, fl->id, EACCES);
+	proxy_reset(b->client, fl->id, EACCES);
 	(void)chan_flush(b->client);	/* first; a failure is seen at the end of the turn */
 	if (fl->kept_fd != -1) {
 		(void)shutdown(fl->kept_fd, SHUT_WR);	/* ENOTCONN: it has ended by itself */
@@ -129,13 +119,9 @@ reload_end(struct broker *b, struct asked *fl, const char *reason)
 static void
 opening_end(struct broker *b, struct asked *fl, const struct rules_words *why)
 {
-	static const struct msg_close m = { .reason = CLOSE_CANCEL };
 	struct record_names names = asked_names(fl);
-	uint8_t body[MSG_CLOSE_LEN];
-	struct wr w = wr_over(body, sizeof(body));
 
-	msg_close_put(&w, &m);
-	chan_send(b->dialler, MSG_CLOSE, fl->id, body, sizeof(body), NULL, 0, -1);
+	proxy_close(b->dialler, fl->id, CLOSE_CANCEL);
 	record_result(&fl->open, &names, why->text, strlen(why->text));
 	asked_deny(b, fl->id, &fl->open, &names, why);
 	asked_free(b, fl);
@@ -158,11 +144,13 @@ judge_again(struct broker *b)
 
 	for (fl = TAILQ_FIRST(&b->flows); fl != NULL; fl = next) {
 		next = TAILQ_NEXT(fl, all);
-		names = asked_names(fl);
-		if (fl->over != NULL || is_resolving(fl) ||
-		    asked_judge(b, fl, names.name, names.n, &why) ||
-		    judge_permits(b->judge, &why))
+		if (fl->over != NULL || is_resolving(fl) || first_has_ended(fl))
 			continue;
+		names = asked_names(fl);
+		if (asked_judge(b, fl, names.name, names.n, &why) || judge_permits(b->judge, &why)) {
+			first_judge_again(b, fl);
+			continue;
+		}
 		ended++;
 		if (!fl->opened && fl->first == NULL) {
 			opening_end(b, fl, &why);
@@ -181,7 +169,6 @@ static void
 on_rules(struct chan *c, const struct frame *f, int fd)
 {
 	struct reload *rl = chan_arg(c);
-
 	struct broker *b = rl->broker;
 
 	if (proxy_rules_take(c, f, fd, b->judge) == 0)

@@ -26,8 +26,8 @@
 #include "spawn.h"
 
 /* Send a report, with a descriptor or -1. */
-static void
-report_send(int fd, const struct child_report *r, int pass_fd)
+void
+child_report_send(int fd, const struct child_report *r, int pass_fd)
 {
 	union {
 		char		buf[CMSG_SPACE(sizeof(int))];
@@ -56,11 +56,11 @@ report(int fd, enum child_stage stage, const char *what)
 	struct child_report r = { .stage = stage, .err = errno };
 
 	snprintf(r.what, sizeof(r.what), "%s", what);
-	report_send(fd, &r, -1);
+	child_report_send(fd, &r, -1);
 }
 
-static _Noreturn void
-failed(int fd, const char *what)
+_Noreturn void
+child_failed(int fd, const char *what)
 {
 	report(fd, CHILD_FAILED, what);
 	_exit(STATUS_FAILED);
@@ -84,12 +84,12 @@ static void
 namespaces_make(int fd, const struct conf *conf, const struct identity *id)
 {
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0)
-		failed(fd, "make user, mount and network namespaces");
+		child_failed(fd, "make user, mount and network namespaces");
 	if (id->privileged || conf->map_subids) {
 		report(fd, CHILD_NEEDS_MAP, "");
 		wait_go_on(fd);
-	} else if (idmap_self(id->uid, id->gid) != 0) {
-		failed(fd, "map our own user id");
+	} else if (idmap_self(id->uid, id->gid, conf->map_root) != 0) {
+		child_failed(fd, "map our own user id");
 	}
 }
 
@@ -108,7 +108,7 @@ tcp_make(int fd, const struct conf *conf, int tun_fd, bool ipv6, struct child_re
 
 		if (k.listen_fd[i] == -1)
 			continue;
-		report_send(fd, &r, k.listen_fd[i]);
+		child_report_send(fd, &r, k.listen_fd[i]);
 		close(k.listen_fd[i]);
 	}
 }
@@ -123,8 +123,8 @@ diag_make(int fd, const struct conf *conf)
 	if (!helpers_watch(conf))
 		return;
 	if ((diag_fd = sockdiag_open()) == -1)
-		failed(fd, "make a sock_diag socket");
-	report_send(fd, &r, diag_fd);
+		child_failed(fd, "make a sock_diag socket");
+	child_report_send(fd, &r, diag_fd);
 	close(diag_fd);
 }
 
@@ -137,17 +137,30 @@ network_make(int fd, const struct conf *conf, const struct identity *id)
 	int tun_fd = tun_open(&tun.offloads, &what);
 
 	if (tun_fd == -1 || netlink_configure(&ipv6, &what) != 0)
-		failed(fd, what);
-	netlink_sysctls(id->gid);
+		child_failed(fd, what);
+	netlink_sysctls(conf->map_root ? 0 : id->gid);
 	diag_make(fd, conf);
 	tcp_make(fd, conf, tun_fd, ipv6, &tun);
-	report_send(fd, &tun, tun_fd);
+	child_report_send(fd, &tun, tun_fd);
 	close(tun_fd);
 }
 
-/* After this the process is what the command will be. */
+/*
+ * The working directory, found anew: the one that we came with lies below the covers that
+ * have been made since.  One that cannot be found has been removed, or is covered.
+ */
 static void
-powers_drop(int fd, const struct conf *conf, const struct identity *id)
+directory_enter(int fd, const struct conf *conf, const char *path)
+{
+	if (path != NULL && (chdir(path) == 0 || errno == EACCES))
+		return;			/* EACCES: below what only root may search; there is no cover */
+	if ((path != NULL || seal_restricted(conf)) && chdir("/") != 0)
+		child_failed(fd, "change to the root directory");
+}
+
+/* After this the process is what the command will be. */
+void
+child_powers_drop(int fd, const struct conf *conf, const struct identity *id)
 {
 	unsigned long long keep = conf->cap_net_raw ? 1ull << CAP_NET_RAW : 0;
 
@@ -158,27 +171,33 @@ powers_drop(int fd, const struct conf *conf, const struct identity *id)
 	if (id->name != NULL)		/* keep must outlive the change of user */
 		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (identity_become(id) != 0)
-		failed(fd, "become the user that the command runs as");
+		child_failed(fd, "become the user that the command runs as");
 	if (identity_drop_caps(keep) != 0)
-		failed(fd, "drop capabilities");
+		child_failed(fd, "drop capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		failed(fd, "set no_new_privs");
+		child_failed(fd, "set no_new_privs");
+	if (landlock_seal(conf) != 0)
+		child_failed(fd, "have Landlock refuse sockets for --seal sockets");
 	if (treefilter_load() != 0)
-		failed(fd, "load the system call filter of the tree");
+		child_failed(fd, "load the system call filter of the tree");
 }
 
 static _Noreturn void
 child_main(int fd, const struct conf *conf, const struct identity *id, const struct texts *texts,
     const sigset_t *mask)
 {
-	const char *what;
+	const char *what, *directory = getcwd(NULL, 0);
 
 	namespaces_make(fd, conf, id);
 	network_make(fd, conf, id);
-	if (mounts_make(texts, conf, &what) != 0)
-		failed(fd, what);
-	powers_drop(fd, conf, id);
+	if (mounts_make(texts, conf, &what) != 0 || ipc_seal(conf, &what) != 0 ||
+	    files_seal(conf, directory, &what) != 0)
+		child_failed(fd, what);
+	directory_enter(fd, conf, directory);
+	init_start(fd, conf, id);
+	child_powers_drop(fd, conf, id);
 	wait_go_on(fd);
+	env_drop(conf);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(conf->command[0], conf->command);
 	report(fd, CHILD_NO_EXEC, conf->command[0]);

@@ -51,6 +51,8 @@ failure_end(struct run *r, int code, const char *reason)
 
 	helpers_kill(&r->helpers);
 	kill_command(r);
+	if (r->init_pid > 0)
+		kill(r->init_pid, SIGKILL);	/* and all of its namespace */
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (r->helpers.helper[k].pid > 0 && !r->helpers.helper[k].ended)
 			waitid(P_PID, (id_t)r->helpers.helper[k].pid, &info, WEXITED);

@@ -92,6 +92,9 @@ identity_find(struct identity *id, const struct conf *conf)
 			fatalx("must not be installed set-user-id or set-group-id");
 		return;
 	}
+	if (conf->map_root)
+		fatalx("--map-root is for an ordinary user, and you are root (try: runuser -u NAME -- "
+		    "cf-spawn --map-root ...; or --run-as-root, which is uid 0 inside and outside)");
 	if (!may_change_user())		/* since Linux 5.12 uid 0 may not be mapped then */
 		fatalx("you are root without capabilities, as inside a run with --run-as-root, and "
 		    "the kernel gives no namespace to that: be an ordinary user (--user there)");

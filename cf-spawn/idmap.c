@@ -4,6 +4,8 @@
  * The identity map is the least surprise: `id`, `ls -l` and the tools that look at their
  * own uid see what they would see outside.  An ordinary user may map only himself and,
  * with newuidmap(1) and newgidmap(1), his subordinate ids; root maps all that exist.
+ * With --map-root an ordinary user is uid 0 inside: a name for the same user, as no
+ * capability comes with it (no_new_privs).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -44,17 +46,17 @@ file_write(const char *path, const char *text)
 }
 
 int
-idmap_self(uid_t uid, gid_t gid)
+idmap_self(uid_t uid, gid_t gid, bool as_root)
 {
 	char text[64];
 
 	/* Without CAP_SETGID outside, the kernel wants setgroups(2) gone first. */
 	if (file_write("/proc/self/setgroups", "deny") != 0 && errno != ENOENT)
 		return -1;
-	snprintf(text, sizeof(text), "%u %u 1\n", (unsigned)uid, (unsigned)uid);
+	snprintf(text, sizeof(text), "%u %u 1\n", as_root ? 0 : (unsigned)uid, (unsigned)uid);
 	if (file_write("/proc/self/uid_map", text) != 0)
 		return -1;
-	snprintf(text, sizeof(text), "%u %u 1\n", (unsigned)gid, (unsigned)gid);
+	snprintf(text, sizeof(text), "%u %u 1\n", as_root ? 0 : (unsigned)gid, (unsigned)gid);
 	return file_write("/proc/self/gid_map", text);
 }
 

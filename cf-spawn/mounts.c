@@ -4,7 +4,7 @@
  * resolv.conf names the inside resolver; hosts is the user's, where he gave one; and the
  * sockets of name services that would answer behind our back (nscd, systemd-resolved,
  * avahi) are covered by empty directories, so they stay covered when the service makes
- * its socket anew.  /etc/resolv.conf may be a symlink into /run: what it leads to is covered.
+ * its socket anew; so are those that sockets.c has found.  /etc/resolv.conf may be a symlink into /run: what it leads to is covered.
  *
  * The stand-ins are files of a tmpfs that is mounted over some directory for a moment,
  * bound to their places, and let go; no file is made on the host.  Mounts of the host
@@ -66,16 +66,41 @@ cover(const char *src, const char *target)
 	return mount(NULL, target, NULL, flags, NULL);
 }
 
+const char *
+mounts_service(size_t i)
+{
+	return i < NSERVICES ? name_services[i] : NULL;
+}
+
+bool
+mounts_names(const char *path)
+{
+	for (size_t i = 0; i < NSERVICES; i++)
+		if (below(path, name_services[i]) || strcmp(path, name_services[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+any_below(const struct covers *c, const char *dir)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (below(c->path[i], dir))
+			return true;
+	return false;
+}
+
 /* A directory that can carry the tmpfs for a moment: none of ours may lie below it. */
 static const char *
-stage_find(const char *resolv)
+stage_find(const char *resolv, const struct covers *c)
 {
-	static const char *const candidates[] = { "/tmp", "/mnt", "/srv", "/opt", "/home" };
+	static const char *const candidates[] = { "/tmp", "/mnt", "/srv", "/opt", "/home", "/media",
+	    "/var/tmp", "/boot", "/usr" };
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++)
-		if (!below(resolv, candidates[i]) && lstat(candidates[i], &st) == 0 &&
-		    S_ISDIR(st.st_mode))
+		if (!below(resolv, candidates[i]) && !any_below(c, candidates[i]) &&
+		    lstat(candidates[i], &st) == 0 && S_ISDIR(st.st_mode))
 			return candidates[i];
 	errno = ENOENT;
 	return NULL;
@@ -104,8 +129,28 @@ service_cover(const char *stage, size_t number, const char *service, const char 
 	return cover(dir, target);
 }
 
+/* An empty file or directory over each; what is gone by now, or out of reach, needs none. */
 static int
-stage_fill(const char *stage, const char *resolv, const struct texts *t, const char **what)
+sockets_cover(const char *stage, const struct covers *c)
+{
+	char dir[PATH_MAX], file[PATH_MAX];
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s/empty", stage);
+	snprintf(file, sizeof(file), "%s/nothing", stage);
+	if (c->n > 0 && (mkdir(dir, 0555) != 0 || file_make(file, "") != 0))
+		return -1;
+	for (size_t i = 0; i < c->n; i++)
+		if ((lstat(c->path[i], &st) != 0 ||
+		    cover(S_ISDIR(st.st_mode) ? dir : file, c->path[i]) != 0) &&
+		    errno != ENOENT && errno != EACCES)
+			return -1;
+	return 0;
+}
+
+static int
+stage_fill(const char *stage, const char *resolv, const struct texts *t, const struct covers *c,
+    const char **what)
 {
 	char file[PATH_MAX];
 	bool covered = false;
@@ -121,6 +166,9 @@ stage_fill(const char *stage, const char *resolv, const struct texts *t, const c
 			return -1;
 		covered |= below(resolv, name_services[i]);
 	}
+	*what = "cover sockets that lend out what is outside";
+	if (sockets_cover(stage, c) != 0)
+		return -1;
 	*what = "put our resolv.conf over the host's";
 	if (t->resolv != NULL && !covered && cover(file, resolv) != 0)
 		return -1;
@@ -167,12 +215,12 @@ mounts_make(const struct texts *t, const struct conf *conf, const char **what)
 	if (t->resolv != NULL && realpath(RESOLV_CONF, resolv) == NULL)
 		return -1;
 	*what = "find a directory for the stand-ins";
-	if ((stage = stage_find(resolv)) == NULL)
+	if ((stage = stage_find(resolv, &conf->covers)) == NULL)
 		return -1;
 	*what = "mount a tmpfs for the stand-ins";
 	if (mount("childflow", stage, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755") != 0)
 		return -1;
-	rc = stage_fill(stage, resolv, t, what);
+	rc = stage_fill(stage, resolv, t, &conf->covers, what);
 	saved = errno;
 	umount2(stage, MNT_DETACH);
 	errno = saved;

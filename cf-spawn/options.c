@@ -113,6 +113,7 @@ set_##field(void *conf, const char *arg, char *why)			\
 }
 SWITCH(run_as_root)
 SWITCH(map_subids)
+SWITCH(map_root)
 SWITCH(cap_net_raw)
 SWITCH(wait_tree)
 SWITCH(summary)
@@ -363,9 +364,12 @@ const struct cli_option options_table[] = {
 	  "as root: let the command stay uid 0 (without capabilities)" },
 	{ 0,   "map-subids",	NULL,		set_map_subids,
 	  "map the subordinate ids too (uses newuidmap, newgidmap)" },
+	{ 0,   "map-root",	NULL,		set_map_root,
+	  "be uid 0 inside (without capabilities; outside nothing changes)" },
 	{ 0,   "cap-net-raw",	NULL,		set_cap_net_raw,
 	  "keep CAP_NET_RAW inside, for raw sockets (traceroute -T, nmap -sS)",
 	  0, CLI_TO_OFF },
+	SEAL_ROWS,
 	{ 'n', "check",		NULL,		set_check_only,
 	  "check options and files, and stop; nothing is started", CLI_NOW },
 	{ 0,   "dry-run",	NULL,		set_dry_run,
@@ -480,6 +484,15 @@ conflicts(const struct conf *conf)
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
 	learn_check(conf);
+	for (size_t i = 0; i < conf->seal.nkeep; i++)
+		if (conf->seal.keep_fd[i] == conf->status_fd)
+			fatalx("--keep-fd %d: that is --status-fd, which the command must not have: "
+			    "leave one out", conf->status_fd);
+	if (conf->map_root && conf->map_subids)
+		fatalx("--map-root and --map-subids exclude each other: leave one out");
+	if (conf->seal.nwritable > 0 && (conf->seal.parts & SEAL_FILES) == 0)
+		fatalx("--writable is for --seal files, without which all stays writable: leave it "
+		    "out, or say --seal files");
 	if (conf->tcp_path == TCP_PATH_KERNEL &&
 	    (conf->capture_file != NULL || conf->pipes.capture != NULL))
 		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "

@@ -109,4 +109,5 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 	}
 	if (conf->fail_on_leak)
 		say(arg, "fail-on-leak");
+	seal_controls(conf, say, arg);
 }

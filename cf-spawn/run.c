@@ -53,6 +53,24 @@ run_step(const struct run *r, const char *what)
 	    (double)(now.tv_nsec - r->began.tv_nsec) / 1e6, what);
 }
 
+/* With --seal pid, orphans of the tree become children of its process 1. */
+static bool
+init_has_children(pid_t pid)
+{
+	char path[64];
+	bool has;
+	FILE *f;
+
+	if (pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return false;		/* it has ended, and they with it */
+	has = getc(f) != EOF;
+	fclose(f);
+	return has;
+}
+
 /*
  * Does a process of the tree live on?  Orphans of the tree become our children
  * (PR_SET_CHILD_SUBREAPER), so the kernel's list of those has at least one of them.
@@ -69,9 +87,9 @@ tree_lives(struct run *r)
 	if ((f = fopen(path, "re")) == NULL)
 		return true;		/* not known: assume the worst */
 	while (!lives && fscanf(f, "%d", &pid) == 1)
-		lives = helpers_find(&r->helpers, pid) == NULL;
+		lives = helpers_find(&r->helpers, pid) == NULL && pid != r->init_pid;
 	fclose(f);
-	return lives;
+	return lives || init_has_children(r->init_pid);
 }
 
 static void
@@ -301,6 +319,8 @@ run(struct conf *conf)
 		return dryrun(conf, &r.id, &r.texts);
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
+	fds_keep(conf);
+	sockets_find(conf, &r.id);
 	outputs_open(conf);
 	proxy_make(conf, &r.id);
 	signals_take(&r);

@@ -25,6 +25,7 @@ struct run {
 	struct texts		 texts;
 	struct helpers		 helpers;
 	struct child		 child;
+	pid_t			 init_pid;	/* of --seal pid; 0: not yet, or never; -1: ended */
 	struct chan		*control;	/* to cf-netstack */
 	struct tcp_choice	 tcp;
 	struct control		 told;		/* to helpers that are told of changes */

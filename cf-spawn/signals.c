@@ -38,6 +38,8 @@ static void
 on_command_ended(struct run *r, const siginfo_t *info)
 {
 	r->command_ended = true;
+	if (r->init_pid > 0)
+		kill(r->init_pid, SIGTERM);	/* it may end when nobody is left: init.c */
 	if (info->si_code == CLD_EXITED) {
 		r->code = info->si_status;
 		if (r->reason == NULL)
@@ -55,6 +57,13 @@ on_command_ended(struct run *r, const siginfo_t *info)
 	}
 }
 
+/* --seal pid: the process that we know of is not the command yet. */
+static bool
+moves(const struct run *r)
+{
+	return (r->conf->seal.parts & SEAL_PID) != 0 && r->init_pid == 0;
+}
+
 void
 signals_children(struct run *r)
 {
@@ -62,12 +71,14 @@ signals_children(struct run *r)
 
 	for (;;) {
 		info.si_pid = 0;
-		if (r->child.fd != -1 && r->state == STARTING)
+		if (r->child.fd != -1 && (r->state == STARTING || moves(r)))
 			break;		/* its report comes first: it says why it ended */
 		if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) != 0 ||
 		    info.si_pid == 0 || helpers_find(&r->helpers, info.si_pid) != NULL)
 			break;
 		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WSTOPPED);
+		if (info.si_pid == r->init_pid)
+			r->init_pid = -1;
 		if (info.si_pid != r->child.pid)
 			continue;
 		if (info.si_code == CLD_STOPPED)

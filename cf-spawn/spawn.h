@@ -21,6 +21,7 @@
 #include "pipes.h"
 #include "proxyopts.h"
 #include "ruleopts.h"
+#include "seal.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
 #define STATUS_LEAK		1	/* the command's was 0, and --fail-on-leak was given */
@@ -57,6 +58,7 @@ struct conf {
 	const char	*user;
 	bool		 run_as_root;
 	bool		 map_subids;
+	bool		 map_root;
 	bool		 cap_net_raw;
 	bool		 wait_tree;
 	bool		 summary, summary_json;
@@ -78,6 +80,8 @@ struct conf {
 	bool		 check_only, dry_run;
 	bool		 dump_profile, dump_secrets;
 	int		 status_fd;	/* -1: none */
+	struct seal	 seal;
+	struct covers	 covers;	/* by sockets.c */
 	int		 verbose;
 };
 
@@ -118,9 +122,9 @@ int	identity_drop_caps(unsigned long long keep);
 
 /*
  * In the process itself: map the ids that it had outside (inside it has none yet) to
- * themselves; -1 and errno.
+ * themselves, or to root's; -1 and errno.
  */
-int	idmap_self(uid_t uid, gid_t gid);
+int	idmap_self(uid_t uid, gid_t gid, bool as_root);
 /*
  * From outside, for pid: every id that exists here to itself (privileged), or ours and our
  * subordinate ids with newuidmap(1) and newgidmap(1).  NULL, or why not.
@@ -251,6 +255,10 @@ void	control_read(struct control *, int which);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
 int	mounts_make(const struct texts *, const struct conf *, const char **what);
+/* Is it covered always, as who listens there answers names? */
+bool	mounts_names(const char *path);
+/* The directories that are; NULL behind the last. */
+const char *mounts_service(size_t i);
 
 /* treefilter.c: the filter that the command and all its children live under; -1, errno. */
 int	treefilter_load(void);
@@ -276,6 +284,7 @@ enum child_stage {		/* what the child tells us, in this order */
 	CHILD_NEEDS_MAP = 1,	/* only where idmap_write is wanted */
 	CHILD_LISTEN,		/* for each family of the kernel path: with its listener */
 	CHILD_DIAG,		/* where it is wanted: the tree's sock_diag socket */
+	CHILD_MOVED,		/* --seal pid: the command is another process; pid, init_pid */
 	CHILD_TUN,		/* with the TUN's descriptor; what: why own TCP, or empty */
 	CHILD_FAILED,		/* set-up failed: what, errno */
 	CHILD_NO_EXEC		/* the command cannot be executed: errno */
@@ -286,6 +295,7 @@ struct child_report {
 	int		err;
 	unsigned	offloads;	/* with CHILD_TUN */
 	unsigned	family;		/* with CHILD_LISTEN: 4 or 6; with CHILD_DIAG: the TUN's index */
+	pid_t		pid, init_pid;	/* with CHILD_MOVED */
 	char		what[160];
 };
 
@@ -297,6 +307,10 @@ struct child {
 /* mask: the signal mask that the command gets, as our caller had it. */
 void	child_start(struct child *, const struct conf *, const struct identity *,
 	    const struct texts *, const sigset_t *mask);
+/* For the files that do a part of its work: tell cf-spawn that a step failed, and end. */
+_Noreturn void	child_failed(int fd, const char *what);
+void	child_report_send(int fd, const struct child_report *, int pass_fd);
+void	child_powers_drop(int fd, const struct conf *, const struct identity *);
 /*
  * The next report.  1: *r is filled, *pass_fd is the TUN, a listener or -1.  0: the child
  * has closed its end: it runs the command, or it is dead.

@@ -3,12 +3,19 @@
  *
  * A network namespace does not contain every kind of socket: AF_VSOCK reaches the
  * hypervisor from any of them, bluetooth and others know no namespaces at all.  The tree
- * keeps the families that the namespace does contain.  io_uring makes sockets without the
- * socket call, so it is not there; TIOCSTI and TIOCLINUX type into somebody else's
- * terminal.  By another table of numbers nothing is reached that ours refuses:
- * i386 has no socketcall, x32 does not exist.
+ * keeps the families of the first table, for the reason given there; a family that is not
+ * in it, also one that is yet to come, is refused as a kernel without it would.  The second
+ * table has the calls that reach out by another way.
  *
- * This is no sandbox for everything: what a program does to files is not our matter.
+ * By another table of numbers nothing is reached that ours refuses: the rules hold for
+ * i386 (where socketcall, whose arguments no filter sees, is not there), and x32 does not
+ * exist.
+ *
+ * Not refused, because it leads nowhere: nested user and network namespaces (all that is
+ * made in them ends at their own, empty network), setns (no handle of an outside namespace
+ * can be had), ptrace and its like (the user namespace refuses them for processes outside),
+ * mount (in a nested namespace; our covers are locked there).  This is no sandbox for
+ * everything: what a program does to files is not our matter.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,63 +27,96 @@
 
 #include "spawn.h"
 
-#define FAMILIES	64	/* AF_MAX is 46; room for those to come */
+#define FAMILIES	64	/* AF_MAX is 46; the kernel itself refuses from there on */
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* In a namespace of its own, or local and no network at all (AF_ALG: cryptography). */
-static const int families_kept[] = { AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET,
-    AF_ALG };
+static const struct {
+	int		 family;
+	const char	*why;
+} families_kept[] = {
+	{ AF_UNSPEC,	"no family: the kernel says so" },
+	{ AF_UNIX,	"local; abstract names are the namespace's own, for paths see sockets.c" },
+	{ AF_INET,	"in the namespace, whose one way out is the TUN" },
+	{ AF_INET6,	"the same" },
+	{ AF_NETLINK,	"of the namespace; what is not answers only those with capabilities" },
+	{ AF_PACKET,	"of the namespace's interfaces, with CAP_NET_RAW in it" },
+	{ AF_ALG,	"cryptography, and no network" },
+};
+
+enum { ALWAYS = -1 };
+
+/* Refused always, or where the lower half of argument `arg` is, or is not, `value`. */
+static const struct refused {
+	int		 call, arg;
+	enum { IS, IS_NOT } how;
+	unsigned	 value;
+	int		 err;
+	const char	*why;
+} refused[] = {
+	{ SCMP_SYS(io_uring_setup), ALWAYS, IS, 0, ENOSYS,
+	  "makes and connects sockets without the calls that are filtered" },
+	{ SCMP_SYS(io_uring_enter), ALWAYS, IS, 0, ENOSYS, "the same, with a ring from elsewhere" },
+	{ SCMP_SYS(io_uring_register), ALWAYS, IS, 0, ENOSYS, "the same" },
+	{ SCMP_SYS(ioctl), 1, IS, TIOCSTI, EPERM, "types into the terminal, for the shell outside" },
+	{ SCMP_SYS(ioctl), 1, IS, TIOCLINUX, EPERM, "pastes into the console" },
+	{ SCMP_SYS(request_key), 2, IS_NOT, 0, ENOKEY,
+	  "has the kernel run a program outside, which asks the host's resolvers (dns_resolver)" },
+#if defined(__x86_64__)
+	{ SCMP_SYS(socketcall), ALWAYS, IS, 0, ENOSYS,
+	  "i386: its arguments lie in memory; socket and the others are there too" },
+#endif
+};
 
 static bool
 family_kept(int family)
 {
-	for (size_t i = 0; i < sizeof(families_kept) / sizeof(families_kept[0]); i++)
-		if (families_kept[i] == family)
+	for (size_t i = 0; i < COUNT(families_kept); i++)
+		if (families_kept[i].family == family)
 			return true;
 	return false;
 }
 
-/* Refuse the call with err when int argument `arg` is `value`. */
+/* One row; err as the call's result. */
 static int
-refuse_value(scmp_filter_ctx ctx, int call, unsigned arg, unsigned value, int err)
+refuse(scmp_filter_ctx ctx, const struct refused *r)
 {
-	struct scmp_arg_cmp cmp = { .arg = arg, .op = SCMP_CMP_MASKED_EQ,
-	    .datum_a = UINT32_MAX, .datum_b = value };	/* the kernel ignores the upper half */
+	struct scmp_arg_cmp is = { .arg = (unsigned)r->arg, .op = SCMP_CMP_MASKED_EQ,
+	    .datum_a = UINT32_MAX, .datum_b = r->value };	/* the kernel ignores the upper half */
+	struct scmp_arg_cmp is_not = { .arg = (unsigned)r->arg, .op = SCMP_CMP_NE,
+	    .datum_a = r->value };
 
-	return seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint32_t)err), call, 1, &cmp);
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((uint32_t)r->err), r->call,
+	    r->arg == ALWAYS ? 0 : 1, r->how == IS ? &is : &is_not);
+}
+
+/* Other tables of numbers: one that a program may really use gets the same rules. */
+static int
+tables_add(scmp_filter_ctx ctx)
+{
+	int rc = 0;
+
+#if defined(__x86_64__)
+	rc = seccomp_arch_add(ctx, SCMP_ARCH_X86);
+#elif defined(__aarch64__)
+	rc = seccomp_arch_add(ctx, SCMP_ARCH_ARM);
+#endif
+	if (rc != 0 && rc != -EEXIST)
+		return rc;
+	return seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 }
 
 static int
 filter_fill(scmp_filter_ctx ctx)
 {
-	int rc;
+	int rc = tables_add(ctx);
 
-	/* Other tables of numbers: one that a program may really use gets the same rules. */
-#if defined(__x86_64__)
-	if ((rc = seccomp_arch_add(ctx, SCMP_ARCH_X86)) != 0 && rc != -EEXIST)
-		return rc;
-#elif defined(__aarch64__)
-	if ((rc = seccomp_arch_add(ctx, SCMP_ARCH_ARM)) != 0 && rc != -EEXIST)
-		return rc;
-#endif
-	if ((rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS))) != 0)
-		return rc;
-	for (int family = 0; family < FAMILIES; family++) {
-		if (family_kept(family))
-			continue;
-		if ((rc = refuse_value(ctx, SCMP_SYS(socket), 0, (unsigned)family,
-		    EAFNOSUPPORT)) != 0)
-			return rc;
-	}
-	if ((rc = refuse_value(ctx, SCMP_SYS(ioctl), 1, TIOCSTI, EPERM)) != 0 ||
-	    (rc = refuse_value(ctx, SCMP_SYS(ioctl), 1, TIOCLINUX, EPERM)) != 0)
-		return rc;
-	if ((rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0)) != 0)
-		return rc;
-#if defined(__x86_64__)
-	if ((rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(socketcall), 0)) != 0)
-		return rc;
-#endif
-	return 0;
+	for (int family = 0; family < FAMILIES && rc == 0; family++)
+		if (!family_kept(family))
+			rc = refuse(ctx, &(struct refused){ SCMP_SYS(socket), 0, IS,
+			    (unsigned)family, EAFNOSUPPORT });
+	for (size_t i = 0; i < COUNT(refused) && rc == 0; i++)
+		rc = refuse(ctx, &refused[i]);
+	return rc;
 }
 
 int

@@ -64,6 +64,11 @@ on_child_report(struct run *r)
 		}
 		child_go_on(&r->child);
 		break;
+	case CHILD_MOVED:
+		r->child.pid = report.pid;
+		r->init_pid = report.init_pid;
+		signals_children(r);
+		break;
 	case CHILD_LISTEN:
 		tcp_path_listener(&r->tcp, r->control, report.family, fd);
 		break;

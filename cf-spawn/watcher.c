@@ -24,6 +24,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/fsuid.h>
 #include <unistd.h>
 
@@ -147,6 +148,7 @@ watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, c
 	const char *why;
 
 	log_fatal_status(1);
+	prctl(PR_SET_NAME, "cf-watcher");	/* signals for cf-spawn, by its name, are not for us */
 	setpgid(0, 0);			/* a Ctrl-C is for the command */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);

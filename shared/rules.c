@@ -365,8 +365,8 @@ decide(const struct rules *r, const struct best *b, bool proxied, struct rules_v
 	if ((flags & RULES_PROXY_ONLY) != 0 && !proxied)
 		return refuse(out, RULES_WHY_PROXY_ONLY);
 	for (int i = CLASS_ALLOW_ADDR; i < CLASSES; i++)
-		if (b->rule[i] != RULES_NONE &&
-		    (i < CLASS_ALLOW_NAME_PORT || (flags & RULES_DEFAULT_DENY) != 0))
+		if ((i < CLASS_ALLOW_NAME_PORT || (flags & RULES_DEFAULT_DENY) != 0) &&
+		    b->rule[i] != RULES_NONE)
 			return take(out, b, (enum flat_class)i, true);
 	if ((flags & RULES_DEFAULT_DENY) != 0)
 		return refuse(out, RULES_WHY_DEFAULT);

@@ -198,7 +198,7 @@ pids() {
 		done
 	done
 }
-HELPERS="cf-netstack cf-dns cf-proxy cf-capture cf-upstream cf-upstream-tls"
+HELPERS="cf-watcher cf-netstack cf-dns cf-proxy cf-capture cf-upstream cf-upstream-tls"
 helpers() {
 	# shellcheck disable=SC2086
 	pids $HELPERS

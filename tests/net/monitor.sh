@@ -50,7 +50,7 @@ it keys_sort_and_choose
 a_log_that_grows_is_followed() {
 	only_cf
 	a_log >log
-	event flow_end 3000 ',"flow":1,"bytes_up":200,"bytes_down":6000000,"close_reason":"eof"' >more
+	event flow_end 3000 ',"flow":1,"bytes_up":200,"bytes_down":6000000,"close_reason":"eof"' >./more
 	table -k '!cat more >>log' -k q -- "$DOCTOR" monitor log >screen
 	like ended "$(cat screen)" 'ended +tcp +203.0.113.10:80 .* 200 +6.0M +0.0s eof'
 }

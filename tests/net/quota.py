@@ -202,6 +202,16 @@ def udp_up(host, port, size, count):
         print(name_of(e))
 
 
+def waiting(s):
+    s.setblocking(False)
+    n = 0
+    try:
+        while s.recv(65536):
+            n += 1
+    except OSError:
+        return n
+
+
 def udp_down(host, port, size, count):
     s = udp_socket(host, port)
     n = 0
@@ -211,7 +221,8 @@ def udp_down(host, port, size, count):
             s.recv(65536)
         print(n, "open")
     except OSError as e:
-        print(n - 1, name_of(e))
+        # The kernel tells of the error before what came earlier and waits to be read.
+        print(n - 1 + waiting(s), name_of(e))
 
 
 def dial(*where):

@@ -14,7 +14,7 @@ run_flows() {
 	shift 2
 	rm -f opened stop
 	# shellcheck disable=SC2086
-	cf --status-fd 7 -v "$@" -- /usr/bin/python3 "$T/reload.py" "$host" 7 $ways \
+	cf --status-fd 7 -vv "$@" -- /usr/bin/python3 "$T/reload.py" "$host" 7 $ways \
 	    7>status >out 2>err &
 	RUN=$!
 	until_true 10 test -e opened
@@ -36,9 +36,9 @@ what_new_rules_forbid_ends_at_once() {	# HOST RULE
 	like icmp "$(cat out)" 'icmp: E[A-Z]+'
 	unlike err "$(cat err)" ' alive'
 	like line "$(cat err)" "tcp [^ ]*7: ended by new rules: blocked by \`--deny-file denied\`, line 1"
-	like end "$(cat err)" 'tcp [^ ]*7: closed \(policy_reload\), [1-9][0-9]* bytes up'
-	like end "$(cat err)" 'udp [^ ]*7: closed \(policy_reload\), [1-9]'
-	like end "$(cat err)" 'icmpv[46] [^ ]*: closed \(policy_reload\), [1-9]'
+	like end "$(cat err)" 'TCP  CLOSED +[^ ]*:7 .*\(policy_reload\) [1-9][0-9]* bytes up'
+	like end "$(cat err)" 'UDP  CLOSED +[^ ]*:7 .*\(policy_reload\) [1-9]'
+	like end "$(cat err)" 'ICMP CLOSED +[^ ]* .*\(policy_reload\) [1-9]'
 }
 it what_new_rules_forbid_ends_at_once 203.0.113.10 203.0.113.0/24
 it what_new_rules_forbid_ends_at_once 2001:db8::10 2001:db8::/32
@@ -50,7 +50,7 @@ what_new_rules_forbid_ends_on_our_own_tcp_too() {
 	reload
 	wait "$RUN"
 	like out "$(cat out)" '^tcp: (ECONNRESET|EPIPE)$'
-	like end "$(cat err)" 'closed \(policy_reload\)'
+	like end "$(cat err)" 'CLOSED .*\(policy_reload\)'
 }
 it what_new_rules_forbid_ends_on_our_own_tcp_too
 

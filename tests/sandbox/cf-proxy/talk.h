@@ -41,7 +41,7 @@
 #define NOWHERE4	"198.51.100.7"		/* no route leads there */
 #define FLOWS		4096
 #define PATIENCE_MS	10000
-#define ARGS_MAX	12
+#define ARGS_MAX	16
 
 /* The client talks to a dialler, or to a policy stage with a dialler behind it. */
 enum transport { OVER_SOCKET, OVER_PIPES, OVER_RELAY, CHAIN_SOCKET, CHAIN_PIPES, CHAIN_RELAY,
@@ -177,7 +177,8 @@ now_ms(void)
 static inline int
 rules_made(const char *const *words)
 {
-	static const struct cli_option options[] = { RULEOPTS_ROWS, { 0 } };
+	static const struct cli_option options[] = { RULEOPTS_ROWS, RULEOPTS_QUOTA_ROW,
+	    { 0 } };
 	static const struct cli cli = { .name = "test", .usage = "", .about = "", .options = options };
 	char *argv[ARGS_MAX] = { (char *)"test" }, why[RULEOPTS_WHY];
 	struct ruleopts rules = { 0 };

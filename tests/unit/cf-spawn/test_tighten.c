@@ -130,7 +130,9 @@ START_TEST(a_row_that_says_nothing_is_refused)
 	static const char *const safe[] = { "offline", "block-private", "block-metadata",
 	    "default-policy", "allow-cidr", "deny-cidr", "allow-domain", "allow-domain-exact",
 	    "deny-domain", "deny-domain-exact", "allow", "deny", "block-encrypted-dns",
-	    "allow-encrypted-dns", "fail-on-leak", "cap-net-raw" };
+	    "allow-encrypted-dns", "fail-on-leak", "cap-net-raw", "seal", "strict" };
+	static const char *const opening[] = { "keep-fd", "allow-socket", "writable", "map-root",
+	    "run-as-root" };
 
 	for (size_t i = 0; i < COUNT(safe); i++) {
 		const struct cli_option *o = options_table;
@@ -138,6 +140,13 @@ START_TEST(a_row_that_says_nothing_is_refused)
 		while (strcmp(o->name, safe[i]) != 0)
 			o++;
 		ck_assert_int_ne(o->tightens, CLI_NEVER);
+	}
+	for (size_t i = 0; i < COUNT(opening); i++) {
+		const struct cli_option *o = options_table;
+
+		while (strcmp(o->name, opening[i]) != 0)
+			o++;
+		ck_assert_int_eq(o->tightens, CLI_NEVER);
 	}
 	for (const struct cli_option *o = options_table; o->name != NULL; o++) {
 		if (o->value != NULL && o->tightens != CLI_NEVER)
