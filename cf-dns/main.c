@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache.h"
@@ -244,6 +245,14 @@ fds_keep(const struct options *o, int keep[FDS_MAX])
 	keep[n] = -1;
 }
 
+static bool
+is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
 /* It makes what would be around it itself: for --listen, or at the far end of a pipe. */
 static bool
 alone(const struct options *o)
@@ -271,9 +280,9 @@ misfit(const struct options *o)
 		return "rules are for --listen, and for who has no --dial-fd";
 	if (o->dial_fd != -1 && o->far_fd != -1)
 		return "--dial-fd and --far-fd exclude each other";
-	if (alone(o) && !serves && !o->print && isatty(STDIN_FILENO))
-		return "standard input is a terminal: give --dial-fd N, or --listen ADDR, or a pipe to "
-		    "who asks (cf-spawn --dns-helper)";
+	if (alone(o) && !serves && !o->print && !is_pipe(STDIN_FILENO))
+		return "--dial-fd N is needed, or --listen ADDR, or standard input as a pipe from who "
+		    "asks (cf-spawn --dns-helper)";
 	return NULL;
 }
 

@@ -293,7 +293,7 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 	keep[n] = -1;
 }
 
-/* A proxy of its own is another program, which needs more than a stage may (cf-listen/main.c). */
+/* A proxy of its own is another program, which needs more than a stage may (listen/main.c). */
 static void
 listen_if_asked(int argc, char *argv[])
 {

@@ -65,11 +65,21 @@ tell_rules(struct control *ct, int which)
 	chan_send(ct->chan[which], MSG_RULES, 0, body, sizeof(body), NULL, 0, fd);
 }
 
+static void	change_end(struct control *);
+
+/* The next of them; a run may have no dialler of ours (pipes.h). */
 static void
 step_tell(struct control *ct)
 {
-	int which = changes[ct->change].order[ct->step];
+	int which;
 
+	while (ct->step < changes[ct->change].n && ct->absent[changes[ct->change].order[ct->step]])
+		ct->step++;
+	if (ct->step == changes[ct->change].n) {
+		change_end(ct);
+		return;
+	}
+	which = changes[ct->change].order[ct->step];
 	if (ct->chan[which] != NULL)
 		changes[ct->change].tell(ct, which);
 }
@@ -121,10 +131,8 @@ on_taken(struct chan *c, const struct frame *f, int fd)
 		chan_fail(c, "TAKEN of what was not sent");
 		return;
 	}
-	if (++ct->step < changes[ct->change].n)
-		step_tell(ct);
-	else
-		change_end(ct);
+	ct->step++;
+	step_tell(ct);
 }
 
 static const struct chan_handler handlers[] = {
@@ -140,7 +148,7 @@ control_open(struct control *ct, const int fd[CONTROL_CHANNELS],
 	ct->arg = arg;
 	ct->rules.fd = ct->next_rules.fd = -1;
 	for (int i = 0; i < CONTROL_CHANNELS; i++) {
-		if (fd[i] == -1)
+		if ((ct->absent[i] = fd[i] == -1))
 			continue;
 		ct->chan[i] = chan_new(fd[i], fd[i], R_SPAWN, peers[i], ct);
 		if (ct->chan[i] == NULL)

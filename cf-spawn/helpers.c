@@ -95,9 +95,10 @@ kind_command(enum helper_kind kind, const struct conf *conf)
 static bool
 kind_wanted(enum helper_kind kind, const struct conf *conf)
 {
-	if (kinds[kind].program == NULL && kind != HELPER_WATCHER)
-		return kind_command(kind, conf) != NULL;
 	switch (kind) {
+	case HELPER_EGRESS:
+	case HELPER_NAMES:
+	case HELPER_RECORDER:	return kind_command(kind, conf) != NULL;
 	case HELPER_DIALLER:	return pipes_want_dialler(conf);
 	case HELPER_CAPTURE:	return conf->capture_file != NULL;
 	case HELPER_UPSTREAM:	return conf->proxy.given;
@@ -434,7 +435,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
 		    .wanted = kind_wanted((enum helper_kind)k, conf) && k != HELPER_WATCHER,
 		    .command = kind_command((enum helper_kind)k, conf), .in = -1, .out = -1 };
-		if (kinds[k].program == NULL)
+		s->wanted &= kinds[k].program != NULL || s->command != NULL;
+		if (!s->wanted || s->command != NULL)
 			continue;
 		arg(s, kinds[k].program);
 		for (int v = 0; v < conf->verbose && v < 2 && !is_doctor(k); v++)

@@ -33,8 +33,6 @@ command_set(const char **field, const char *arg, char *why)
 {
 	if (*arg == '\0')
 		snprintf(why, CLI_WHY_LEN, "the command is empty");
-	else if (*field != NULL)
-		snprintf(why, CLI_WHY_LEN, "there can be one");
 	else
 		*field = arg;
 	return *why == '\0';

@@ -236,6 +236,7 @@ struct generation {
 
 struct control {
 	struct chan	*chan[CONTROL_CHANNELS];	/* NULL: it has ended */
+	bool		 absent[CONTROL_CHANNELS];	/* there never was one */
 	bool		 busy;		/* one is on its way: */
 	enum change	 change;
 	int		 step;		/* who has been told last, in the order of that change */

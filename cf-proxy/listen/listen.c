@@ -3,7 +3,7 @@
  *
  *   accept ─> REQUEST ─┬─ a name ─> LOOKUP ═ QUERY, ANSWER ═ cf-dns ─┐
  *                      └─ an address ───────────────────────────────┴─> OPEN ═ policy stage
- *                            no: REPLY ─> closed          OPENED ─> TUNNEL ─> CLOSE
+ *                            no: REPLY ─> closed          OPENED ─> [FIRST ─>] TUNNEL ─> CLOSE
  *
  * Clients may send anything, at any rate.  A name has a made-up address that cf-dns gives it
  * (--synthetic), so the policy stage knows for each flow which name was asked for, and finds real
@@ -341,7 +341,9 @@ listen_ready(uv_poll_t *h, int status, int events)
 	struct client *c = s->client;
 
 	(void)status;
-	if (c->phase == PHASE_TUNNEL)
+	if (c->phase == PHASE_FIRST && tunnel_flush(c))
+		first_ready(c);
+	else if (c->phase == PHASE_TUNNEL)
 		tunnel_ready(c, s == &c->side[NEAR] ? NEAR : FAR);
 	else if (!tunnel_flush(c))
 		listen_drop(c, CLOSE_EOF);
@@ -418,24 +420,65 @@ static void
 on_opened(struct chan *chan, const struct frame *f, int fd)
 {
 	struct client *c = whose(chan_arg(chan), f->flow, PHASE_OPEN);
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_opened m;
 
-	if (fd == -1) {
-		chan_fail(chan, "OPENED without its descriptor");
-		return;
-	}
-	if (c == NULL) {
-		close(fd);
-		return;
-	}
-	c->opened = true;
-	if (!side_open(c, FAR, fd)) {
+	if (!msg_opened_get(&r, &m) || (fd == -1) != ((m.flags & OPENED_FIRST) != 0))
+		chan_fail(chan, "bad OPENED");
+	else if (c != NULL)
+		c->opened = true;
+	if (c == NULL || !c->opened) {
+		if (fd != -1)
+			close(fd);
+	} else if (fd != -1 && !side_open(c, FAR, fd)) {
 		close(fd);
 		listen_drop(c, CLOSE_PEER);
 	} else if (!begin(c)) {
 		listen_drop(c, CLOSE_PEER);
+	} else if (fd == -1) {
+		first_begin(c);
 	} else {
 		tunnel_start(c);
 	}
+}
+
+static void
+on_go(struct chan *chan, const struct frame *f, int fd)
+{
+	struct client *c = whose(chan_arg(chan), f->flow, PHASE_FIRST);
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_go m;
+
+	if (!msg_go_get(&r, &m) || (fd == -1) != (m.flags != 0))
+		chan_fail(chan, "bad GO");
+	else if (c != NULL && fd == -1)
+		first_on_go(c, m.flags);
+	else if (c != NULL && side_open(c, FAR, fd)) {
+		tunnel_start(c);
+		return;
+	} else if (c != NULL)
+		listen_drop(c, CLOSE_PEER);
+	if (fd != -1)
+		close(fd);
+}
+
+/* Its first flight is refused, or new rules forbid the flow. */
+static void
+on_reset(struct chan *chan, const struct frame *f, int fd)
+{
+	struct listener *l = chan_arg(chan);
+	struct client *c = l->slot[f->flow % CLIENTS_MAX];
+
+	(void)fd;
+	if (c == NULL || c->flow != f->flow || !c->opened)
+		return;
+	if (c->phase == PHASE_FIRST && !c->request.tunnel) {
+		close_send(c, CLOSE_PEER);
+		c->opened = false;
+		refuse(c, 403, 2, "what the request says of its host is refused by the rules");
+		return;
+	}
+	listen_drop(c, CLOSE_PEER);
 }
 
 /* What a refusal is to the client. */
@@ -484,7 +527,8 @@ on_refused(struct chan *chan, const struct frame *f, int fd)
 }
 
 static const struct chan_handler policy_handlers[] = {
-	{ MSG_OPENED, on_opened }, { MSG_REFUSED, on_refused }, { 0, NULL }
+	{ MSG_OPENED, on_opened }, { MSG_REFUSED, on_refused }, { MSG_GO, on_go },
+	{ MSG_RESET, on_reset }, { 0, NULL }
 };
 static const struct chan_handler dns_handlers[] = {
 	{ MSG_ANSWER, on_answer }, { 0, NULL }

@@ -62,6 +62,7 @@ enum phase {
 	PHASE_REQUEST,			/* it has not said what it wants */
 	PHASE_LOOKUP,			/* cf-dns is asked */
 	PHASE_OPEN,			/* the policy stage is asked */
+	PHASE_FIRST,			/* connected, and what it says first is asked about */
 	PHASE_TUNNEL,
 	PHASE_REPLY			/* it has been refused, and has not taken all of that */
 };
@@ -84,6 +85,7 @@ struct client {
 	uint8_t		 family;	/* that is asked for and tried */
 	uint64_t	 flow;		/* of QUERY or OPEN; 0: none */
 	bool		 opened;
+	bool		 first_out;	/* a FIRST has not been answered */
 	uint64_t	 body_left;	/* that the client may send yet */
 	uint64_t	 up, down;	/* bytes of payload */
 };
@@ -149,6 +151,15 @@ int	listen_run(struct listener *);
 void	listen_ready(uv_poll_t *, int status, int events);
 /* The client is done with; so is its flow, for this reason. */
 void	listen_drop(struct client *, enum close_reason);
+
+/* ---- first.c: flows that owe their first flight ---- */
+
+/* What is to go on stands on the far side. */
+void	first_begin(struct client *);
+bool	first_reads(const struct client *);	/* is the client to be read? */
+void	first_ready(struct client *);
+/* GO without a descriptor. */
+void	first_on_go(struct client *, uint32_t flags);
 
 /* ---- tunnel.c ---- */
 

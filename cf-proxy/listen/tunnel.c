@@ -43,7 +43,7 @@ push(const struct side *s, const uint8_t *p, size_t len)
 static bool
 give(struct side *s, const uint8_t *p, size_t len)
 {
-	ssize_t n = s->len > 0 ? 0 : push(s, p, len);
+	ssize_t n = s->len > 0 || s->fd == -1 ? 0 : push(s, p, len);
 	uint8_t *held;
 
 	if (n == -1)
@@ -90,7 +90,7 @@ bool
 tunnel_pass(struct client *c, const void *p, size_t len)
 {
 	c->up += len;
-	return len == 0 || give(&c->side[FAR], p, len);
+	return len == 0 || give(&c->side[FAR], p, len);	/* held where there is no such side yet */
 }
 
 /* ---- in ---- */
@@ -177,6 +177,7 @@ watch_side(struct client *c, int which)
 {
 	struct side *s = &c->side[which];
 	bool reads = c->phase == PHASE_REQUEST || c->phase == PHASE_REPLY ? which == NEAR :
+	    c->phase == PHASE_FIRST ? which == NEAR && first_reads(c) :
 	    c->phase == PHASE_TUNNEL && may_read(c, which);
 	int want = (reads ? UV_READABLE : 0) | (s->len > 0 ? UV_WRITABLE : 0);
 

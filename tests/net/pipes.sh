@@ -227,7 +227,6 @@ it refuses 'where are names looked up' --proxy-helper x
 it refuses 'exclude each other' --proxy-helper x -p http://127.0.0.1:1
 it refuses 'exclude each other' --dns-helper x -d 203.0.113.53
 it refuses 'exclude each other' --dns-helper x --proxy-helper x --dns-direct
-it refuses 'there can be one' --proxy-helper x --proxy-helper y
 it refuses 'exclude each other' --capture-helper x -c y.pcapng
 
 # ---- packets ----

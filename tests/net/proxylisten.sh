@@ -101,6 +101,19 @@ a_list_of_names_is_all_there_is() {
 }
 it a_list_of_names_is_all_there_is
 
+what_a_tunnel_says_first_is_judged() {
+	proxy --allow v4.example.test
+	same page "$(get --cacert "$T/ca.pem" -x $HTTP https://v4.example.test/hello)" hello
+	same page "$(get --cacert "$T/ca.pem" -x socks5h://127.0.0.1:3128 https://v4.example.test/hello)" hello
+	status 35 get --cacert "$T/ca.pem" -x $HTTP --connect-to example.test:443:v4.example.test:443 \
+	    https://example.test/hello
+	like logged "$(cat log)" 'first_flight_mismatch'
+	same "the same Host" "$(get -p -x $HTTP http://v4.example.test/hello)" hello
+	status 52 get -p -x $HTTP -H 'Host: www.example.test' http://v4.example.test/hello
+	proxy_end
+}
+it what_a_tunnel_says_first_is_judged
+
 errors_have_their_codes() {
 	proxy
 	like refused "$(get -i -x $HTTP http://203.0.113.10:1/)" '502 Bad Gateway.*Connection refused'
