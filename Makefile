@@ -30,7 +30,7 @@ LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
 LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
 LIBS.cf-proxy    := libuv libseccomp jansson
-LIBS.cf-capture  := libuv libseccomp
+LIBS.cf-capture  := libuv libseccomp libpcap
 LIBS.cf-doctor   := libseccomp libmnl jansson
 LIBS.shared      := libuv libseccomp jansson libidn2
 
@@ -41,7 +41,7 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev
 	libjansson-dev libmnl-dev libidn2-dev check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
-	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
+	expect tshark traceroute procps tcpdump mtr-tiny iputils-tracepath nmap tftp-hpa \
 	ngtcp2-client ngtcp2-server unbound busybox-static
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps

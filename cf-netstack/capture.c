@@ -62,7 +62,8 @@ capture_packet(struct stack *s, enum capture_direction direction,
 	memcpy(buf_data(b), packet, len);
 	complete_checksum(buf_data(b), len, vh);
 	msg_packet_put(&w, &(struct msg_packet){ .time = wall_clock(),
-	    .orig_len = (uint32_t)len, .direction = direction });
+	    .orig_len = (uint32_t)len, .direction = direction,
+	    .segment = vh->gso_type != VIRTIO_NET_HDR_GSO_NONE ? vh->gso_size : 0 });
 	chan_send(s->capture, MSG_PACKET, 0, body, sizeof(body), buf_data(b), len, -1);
 	buf_put(s, b);
 }

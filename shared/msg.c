@@ -386,7 +386,9 @@ msg_packet_put(struct wr *w, const struct msg_packet *m)
 {
 	wr_le64(w, m->time);
 	wr_le32(w, m->orig_len);
-	wr_le32(w, m->direction);
+	wr_le16(w, m->direction);
+	wr_le16(w, m->segment);
+	wr_le32(w, m->dropped);
 }
 
 bool
@@ -394,6 +396,8 @@ msg_packet_get(struct rd *r, struct msg_packet *m)
 {
 	m->time = rd_le64(r);
 	m->orig_len = rd_le32(r);
-	m->direction = rd_le32(r);
+	m->direction = rd_le16(r);
+	m->segment = rd_le16(r);
+	m->dropped = rd_le32(r);
 	return !r->bad && m->direction >= 1 && m->direction <= 2;
 }

@@ -73,7 +73,7 @@ enum role {
 #define MSG_FINISH_LEN		4
 #define MSG_LISTEN_LEN		4
 #define MSG_INTERFACE_LEN	12
-#define MSG_PACKET_LEN		16
+#define MSG_PACKET_LEN		20
 
 #define MSG_TABLE(M)									\
 	/* name     no  from                to                  body               tail      fds */ \
@@ -266,7 +266,9 @@ struct msg_interface {
 struct msg_packet {
 	uint64_t	time;		/* ns since 1970 */
 	uint32_t	orig_len;
-	uint32_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
+	uint16_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
+	uint16_t	segment;	/* payload of each packet that it is cut to on a wire; 0: it is one */
+	uint32_t	dropped;	/* packets of the interface since the last that were left out */
 };
 
 /*

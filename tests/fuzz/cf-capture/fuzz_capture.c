@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <pcap/dlt.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,10 +44,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct capture capture;
-	int file = memfd_create("file", MFD_CLOEXEC);
+	static const struct capture_want wants[] = { { 0 }, { .segment = true },
+	    { .filter = "tcp or udp port 53", .snaplen = 60 } };
+	int file = memfd_create("file", MFD_CLOEXEC), out = dup(file);
 	struct chan *c;
 
-	if (!capture_init(&capture, dup(file)))
+	if (capture_init(&capture, &wants[len % 3], &out, 1, DLT_RAW) != NULL)
 		abort();
 	c = chan_new(input_fd(data, len), dup(file), R_CAPTURE, R_STACK, &capture);
 	if (c == NULL)

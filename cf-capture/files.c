@@ -1,0 +1,101 @@
+/*
+ * files.c - open the files of a capture, before the seal and with the caller's rights.
+ *
+ * One file, or several that are written in turns: run.pcapng is then run.0.pcapng, run.1.pcapng,
+ * ... .  Only their owner may read them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "log.h"
+
+#define SPARE_FD	(OUT_FD + FILES_MAX)	/* where they wait until all are there */
+
+const char *
+files_name(const struct capture_conf *conf)
+{
+	return conf->path != NULL && strcmp(conf->path, "-") != 0 ? conf->path : "the capture";
+}
+
+/* "run.pcapng", 3 of 12 -> "run.03.pcapng" */
+static void
+name_of(const struct capture_conf *conf, size_t i, char *out, size_t len)
+{
+	const char *base = strrchr(conf->path, '/'), *dot;
+	char last[24];
+	int width;
+
+	base = base != NULL ? base + 1 : conf->path;
+	dot = strrchr(base, '.');
+	if (dot == NULL || dot == base)
+		dot = base + strlen(base);
+	width = snprintf(last, sizeof(last), "%zu", conf->keep - 1);
+	if ((size_t)snprintf(out, len, "%.*s.%0*zu%s", (int)(dot - conf->path), conf->path, width, i,
+	    dot) >= len) {
+		errno = ENAMETOOLONG;
+		fatal("cannot write %s", conf->path);
+	}
+}
+
+static int
+path_open(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+
+	if (fd == -1)
+		fatal("cannot write %s", path);
+	return fd;
+}
+
+static int
+next_open(const struct capture_conf *conf, size_t i)
+{
+	char path[PATH_MAX];
+
+	if (conf->path == NULL)
+		return conf->fds[i];
+	if (strcmp(conf->path, "-") == 0)
+		return dup(STDOUT_FILENO);
+	if (conf->keep == 0)
+		return path_open(conf->path);
+	name_of(conf, i, path, sizeof(path));
+	return path_open(path);
+}
+
+/* Away from the numbers that they will have, and really one that can be written. */
+static int
+set_aside(const struct capture_conf *conf, int fd)
+{
+	int flags = fcntl(fd, F_GETFL), aside = -1;
+
+	if (flags != -1 && (flags & O_ACCMODE) == O_RDONLY)
+		errno = EBADF;
+	else if (flags != -1)
+		aside = fcntl(fd, F_DUPFD_CLOEXEC, SPARE_FD);
+	if (aside == -1)
+		fatal("cannot write %s", files_name(conf));
+	return aside;
+}
+
+size_t
+files_open(const struct capture_conf *conf, int fds[FILES_MAX])
+{
+	size_t n = conf->path == NULL ? conf->n_fds : conf->keep > 0 ? conf->keep : 1;
+
+	for (size_t i = 0; i < n; i++)
+		fds[i] = set_aside(conf, next_open(conf, i));
+	for (size_t i = 0; i < n; i++) {
+		if (dup3(fds[i], OUT_FD + (int)i, O_CLOEXEC) == -1)
+			fatal("cannot write %s", files_name(conf));
+		close(fds[i]);
+		fds[i] = OUT_FD + (int)i;
+	}
+	return n;
+}
