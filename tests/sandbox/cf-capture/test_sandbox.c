@@ -6,10 +6,12 @@
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -44,7 +46,12 @@ end(void)
 
 /* ---- forbidden calls ---- */
 
-static const struct { const char *name; long nr; long arg[3]; bool in_debug; } forbidden[] = {
+struct forbidden {
+	const char	*name;
+	long		 nr, arg[3];
+	bool		 in_debug;
+};
+static const struct forbidden forbidden[] = {
 	{ "socket",	SYS_socket,	{ AF_INET, SOCK_STREAM, 0 },	false },
 	{ "connect",	SYS_connect,	{ 0, 0, 0 },			false },
 	{ "openat",	SYS_openat,	{ AT_FDCWD, (long)"/", 0 },	true },
@@ -57,7 +64,19 @@ static const struct { const char *name; long nr; long arg[3]; bool in_debug; } f
 	{ "setns",	SYS_setns,	{ 0, 0, 0 },			false },
 };
 
-START_TEST(forbidden_call_ends_the_process)
+/* What only a program that stands in a namespace of others could do harm with. */
+static const struct forbidden forbidden_live[] = {
+	{ "sendto",	SYS_sendto,	{ 0, 0, 0 },			false },
+	{ "sendmsg",	SYS_sendmsg,	{ 0, 0, 0 },			false },
+	{ "bind",	SYS_bind,	{ 0, 0, 0 },			false },
+	{ "setsockopt",	SYS_setsockopt,	{ 0, 0, 0 },			false },
+	{ "getsockopt",	SYS_getsockopt,	{ 0, SOL_SOCKET, SO_PEERCRED },	false },
+	{ "ioctl",	SYS_ioctl,	{ 0, SIOCSIFFLAGS, 0 },		false },
+	{ "capset",	SYS_capset,	{ 0, 0, 0 },			false },
+};
+
+static void
+call_ends_the_process(const struct sandbox_row *const *sandbox, const struct forbidden *call)
 {
 	int status;
 	pid_t pid = fork();
@@ -65,20 +84,29 @@ START_TEST(forbidden_call_ends_the_process)
 	if (pid == 0) {
 		dup2(open("/dev/null", O_WRONLY), 2);
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-		sandbox_seal(capture_sandbox);
-		syscall(forbidden[_i].nr, forbidden[_i].arg[0], forbidden[_i].arg[1],
-		    forbidden[_i].arg[2]);
+		sandbox_seal(sandbox);
+		syscall(call->nr, call->arg[0], call->arg[1], call->arg[2]);
 		_exit(42);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 #ifdef CF_DEBUG
-	if (!forbidden[_i].in_debug)
-		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%s",
-		    forbidden[_i].name);
+	if (!call->in_debug)
+		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%s", call->name);
 #else
-	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%s",
-	    forbidden[_i].name);
+	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%s", call->name);
 #endif
+}
+
+START_TEST(forbidden_call_ends_the_process)
+{
+	call_ends_the_process(capture_sandbox, &forbidden[_i]);
+	call_ends_the_process(live_sandbox, &forbidden[_i]);
+}
+END_TEST
+
+START_TEST(live_source_only_listens)
+{
+	call_ends_the_process(live_sandbox, &forbidden_live[_i]);
 }
 END_TEST
 
@@ -402,6 +430,7 @@ main(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_loop_test(tc, forbidden_call_ends_the_process, 0, (int)LEN(forbidden));
+	tcase_add_loop_test(tc, live_source_only_listens, 0, (int)LEN(forbidden_live));
 	tcase_add_loop_test(tc, whole_life_sealed, 0, 2);
 	tcase_add_test(tc, inherited_descriptor_takes_the_file);
 	tcase_add_test(tc, killed_program_leaves_a_whole_file);
