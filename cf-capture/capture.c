@@ -233,13 +233,30 @@ on_segment(void *arg, const uint8_t *data, size_t len)
 }
 
 void
+capture_dropped(struct capture *c, uint32_t interface, uint32_t n)
+{
+	c->interface[interface].received += n;
+	c->interface[interface].dropped += n;
+}
+
+uint64_t
+capture_lost(const struct capture *c)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < c->n_interfaces; i++)
+		n += c->interface[i].dropped;
+	return n;
+}
+
+void
 capture_packet(struct capture *c, const struct captured *p)
 {
 	struct capture_interface *i = &c->interface[p->interface];
 	struct cut cut = { c, *p };
 
-	i->received += 1 + (uint64_t)p->dropped;
-	i->dropped += p->dropped;
+	i->received++;
+	capture_dropped(c, p->interface, p->dropped);
 	if (c->filter != NULL && !filter_match(c->filter, p->data, p->len, p->orig_len))
 		return;
 	i->accepted++;

@@ -102,6 +102,10 @@ const char	*capture_init(struct capture *, const struct capture_want *, const in
 /* One more interface, with linktype, snaplen, name and description set; false: there are too many. */
 bool		 capture_interface(struct capture *, const struct capture_interface *);
 void		 capture_packet(struct capture *, const struct captured *);
+/* So many more came and are not here. */
+void		 capture_dropped(struct capture *, uint32_t interface, uint32_t n);
+/* How many of all interfaces are not here. */
+uint64_t	 capture_lost(const struct capture *);
 /* A moment has passed: is it time for another file? */
 void		 capture_tick(struct capture *);
 /* Write the statistics and close.  False and errno when the file is not whole. */

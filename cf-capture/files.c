@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "capture.h"
 #include "log.h"
+#include "stem.h"
 
 #define SPARE_FD	(OUT_FD + FILES_MAX)	/* where they wait until all are there */
 
@@ -22,26 +22,6 @@ const char *
 files_name(const struct capture_conf *conf)
 {
 	return conf->path != NULL && strcmp(conf->path, "-") != 0 ? conf->path : "the capture";
-}
-
-/* "run.pcapng", 3 of 12 -> "run.03.pcapng" */
-static void
-name_of(const struct capture_conf *conf, size_t i, char *out, size_t len)
-{
-	const char *base = strrchr(conf->path, '/'), *dot;
-	char last[24];
-	int width;
-
-	base = base != NULL ? base + 1 : conf->path;
-	dot = strrchr(base, '.');
-	if (dot == NULL || dot == base)
-		dot = base + strlen(base);
-	width = snprintf(last, sizeof(last), "%zu", conf->keep - 1);
-	if ((size_t)snprintf(out, len, "%.*s.%0*zu%s", (int)(dot - conf->path), conf->path, width, i,
-	    dot) >= len) {
-		errno = ENAMETOOLONG;
-		fatal("cannot write %s", conf->path);
-	}
 }
 
 static int
@@ -65,7 +45,10 @@ next_open(const struct capture_conf *conf, size_t i)
 		return dup(STDOUT_FILENO);
 	if (conf->keep == 0)
 		return path_open(conf->path);
-	name_of(conf, i, path, sizeof(path));
+	if (!stem_number(conf->path, i, conf->keep, path, sizeof(path))) {
+		errno = ENAMETOOLONG;
+		fatal("cannot write %s", conf->path);
+	}
 	return path_open(path);
 }
 

@@ -68,8 +68,22 @@ on_packet(struct chan *chan, const struct frame *f, int fd)
 	    .dropped = m.dropped, .data = r.p, .len = rd_left(&r) });
 }
 
+static void
+on_dropped(struct chan *chan, const struct frame *f, int fd)
+{
+	struct capture *c = chan_arg(chan);
+	struct rd r = rd_over(f->body, f->len);
+
+	(void)fd;
+	if (f->flow < c->n_interfaces)
+		capture_dropped(c, (uint32_t)f->flow, rd_le32(&r));
+	else
+		chan_fail(chan, "DROPPED of an interface that was not announced");
+}
+
 const struct chan_handler capture_handlers[] = {
 	{ MSG_INTERFACE, on_interface },
 	{ MSG_PACKET, on_packet },
+	{ MSG_DROPPED, on_dropped },
 	{ 0, NULL }
 };

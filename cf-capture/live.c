@@ -96,19 +96,19 @@ choose_interface(pcap_if_t *all)
 static char *
 interface_name(const struct capture_conf *conf)
 {
-	char why[PCAP_ERRBUF_SIZE];
 	const char *name = conf->interface;
+	char why[PCAP_ERRBUF_SIZE], *copy;
 	pcap_if_t *all = NULL;
-	char *copy;
 
-	if (name == NULL && pcap_findalldevs(&all, why) != 0)
-		fatalx("cannot list the interfaces: %s", why);
-	if (name == NULL && (name = choose_interface(all)) == NULL)
-		fatalx("there is no interface that is up in %s (see -D)", conf->netns);
+	if (name == NULL) {
+		if (pcap_findalldevs(&all, why) != 0)
+			fatalx("cannot list the interfaces: %s", why);
+		if ((name = choose_interface(all)) == NULL)
+			fatalx("there is no interface that is up in %s (see -D)", conf->netns);
+	}
 	if ((copy = strdup(name)) == NULL)
 		fatal("cannot start");
-	if (all != NULL)
-		pcap_freealldevs(all);
+	pcap_freealldevs(all);
 	return copy;
 }
 

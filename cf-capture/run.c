@@ -120,6 +120,10 @@ capture_run(const struct capture_conf *conf)
 	sandbox_seal(capture_sandbox);
 	chan_hello(r.chan, 0);
 	uv_run(&r.loop, UV_RUN_DEFAULT);
+	if (capture_lost(&r.capture) > 0)
+		log_warnx("%llu packets are not in the capture, which could not keep up (where all "
+		    "are needed: --capture-overflow block)",
+		    (unsigned long long)capture_lost(&r.capture));
 	if (!capture_done(&r.capture))
 		write_failed(&r);
 	return r.status;

@@ -17,7 +17,7 @@
 struct conf {
 	int	proxy_fd, dns_fd, capture_fd, tun_fd;
 	int	verbose;
-	bool	print;
+	bool	print, capture_drop;
 };
 
 static const struct cli	netstack_cli;
@@ -26,12 +26,15 @@ CLI_SET(conf, proxy_fd, cli_fd)
 CLI_SET(conf, dns_fd, cli_fd)
 CLI_SET(conf, capture_fd, cli_fd)
 CLI_SET(conf, tun_fd, cli_fd)
+CLI_SET(conf, capture_drop, cli_true)
 CLI_SET_HELPER(conf, netstack_cli)
 
 static const struct cli_option options[] = {
 	{ 0,   "proxy-fd",   "N", set_proxy_fd,   "channel to cf-proxy: every flow is asked for there" },
 	{ 0,   "dns-fd",     "N", set_dns_fd,     "channel to cf-dns: every query goes there" },
 	{ 0,   "capture-fd", "N", set_capture_fd, "channel to cf-capture: every packet goes there, too" },
+	{ 0,   "capture-drop", NULL, set_capture_drop,
+	  "leave packets out where cf-capture is slow (else the tree waits for it)" },
 	{ 0,   "tun-fd",     "N", set_tun_fd,     "the TUN device, where it does not come by message" },
 	{ 'n', "print",      NULL, set_print,     "print what the sandbox allows, and exit" },
 	{ 'v', "verbose",    NULL, set_verbose,   "say more on standard error; twice: each step" },
@@ -75,6 +78,7 @@ main(int argc, char *argv[])
 
 	sandbox_prepare(&fds.spawn_r, &fds.spawn_w, keep);
 	loop_open(&loop, &stack, &fds);
+	stack.capture_drop = conf.capture_drop;
 	sandbox_seal(netstack_sandbox);
 	return loop_run(&loop);
 }

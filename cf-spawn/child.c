@@ -157,7 +157,7 @@ child_main(int fd, const struct conf *conf, const struct identity *id, const str
 
 	namespaces_make(fd, conf, id);
 	network_make(fd, conf, id);
-	if (mounts_make(texts, &what) != 0)
+	if (mounts_make(texts, conf, &what) != 0)
 		failed(fd, what);
 	powers_drop(fd, conf, id);
 	wait_go_on(fd);

@@ -33,10 +33,10 @@
 #include "log.h"
 #include "spawn.h"
 
-#define ARGS_MAX	64
+#define ARGS_MAX	(64 + 2 * CAPTURE_FILES_MAX)
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
-#define EXTRA_FDS_MAX	8
-#define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
+#define EXTRA_FDS_MAX	(12 + CAPTURE_FILES_MAX)
+#define ABOVE_ALL	(FIRST_EXTRA_FD + EXTRA_FDS_MAX)	/* where descriptors wait while the low numbers are dealt */
 
 static const struct {
 	const char	*name;		/* in messages */
@@ -197,6 +197,25 @@ arg_encdns(struct start *s, const struct conf *conf)
 		arg(s, "--allow-encrypted-dns");
 }
 
+/* cf-netstack sends every packet there, too. */
+static void
+wire_capture(struct start *stack, struct start *capture, const struct conf *conf)
+{
+	const char *args[CAPTURE_ARGS_MAX];
+	size_t n = capture_args(conf, args);
+	int packets[2];
+
+	pair(packets);
+	arg_fd(stack, "--capture-fd", packets[0]);
+	if (conf->capture.drop)
+		arg(stack, "--capture-drop");
+	capture->in = capture->out = packets[1];
+	for (size_t i = 0; i < n; i++)
+		arg(capture, args[i]);
+	for (size_t i = 0; i < conf->capture.n_files; i++)
+		arg_fd(capture, "--write-fd", conf->capture.file[i].fd);
+}
+
 /* Make all channels and arguments. */
 static void
 wire(struct start *start, struct helpers *h, const struct conf *conf, const struct texts *texts)
@@ -204,7 +223,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	struct start *stack = &start[HELPER_NETSTACK], *dns = &start[HELPER_DNS],
 	    *policy = &start[HELPER_POLICY], *dialler = &start[HELPER_DIALLER],
 	    *capture = &start[HELPER_CAPTURE], *summary = &start[HELPER_SUMMARY];
-	int control[2], proxy[2], names[2], dial[2], dns_dial[2], packets[2], log[2], facts[2],
+	int control[2], proxy[2], names[2], dial[2], dns_dial[2], log[2], facts[2],
 	    to_dns[2], to_dialler[2];
 
 	for (int k = 0; k < HELPER_KINDS; k++) {
@@ -266,12 +285,8 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 	if (conf->ndns > 0)
 		arg(dialler, "--resolvers-only");
 
-	if (capture->wanted) {
-		pair(packets);
-		arg_fd(stack, "--capture-fd", packets[0]);
-		capture->in = capture->out = packets[1];
-		arg_fd(capture, "--write-fd", conf->capture_fd);
-	}
+	if (capture->wanted)
+		wire_capture(stack, capture, conf);
 	h->facts_fd = -1;
 	if (summary->wanted) {
 		if (pipe2(log, O_CLOEXEC) != 0)

@@ -131,8 +131,32 @@ stage_fill(const char *stage, const char *resolv, const struct texts *t, const c
 	return file_make(file, t->hosts) == 0 ? cover(file, HOSTS_FILE) : -1;
 }
 
+/* What the tree must not change, though its user may: it is read-only for it. */
+static int
+record_cover(const char *path, int fd)
+{
+	struct stat seen, ours;
+
+	if (path == NULL || fstat(fd, &ours) != 0 || stat(path, &seen) != 0 ||
+	    seen.st_dev != ours.st_dev || seen.st_ino != ours.st_ino)
+		return 0;		/* it has no name that leads there */
+	return cover(path, path);
+}
+
+static int
+records_cover(const struct conf *conf, const char **what)
+{
+	const struct capture *c = &conf->capture;
+	int rc = 0;
+
+	*what = "make the capture read-only for the tree";
+	for (size_t i = 0; rc == 0 && i < c->n_files; i++)
+		rc = record_cover(c->file[i].path, c->file[i].fd);
+	return rc;
+}
+
 int
-mounts_make(const struct texts *t, const char **what)
+mounts_make(const struct texts *t, const struct conf *conf, const char **what)
 {
 	char resolv[PATH_MAX] = "";
 	const char *stage;
@@ -154,5 +178,5 @@ mounts_make(const struct texts *t, const char **what)
 	saved = errno;
 	umount2(stage, MNT_DETACH);
 	errno = saved;
-	return rc;
+	return rc == 0 ? records_cover(conf, what) : rc;
 }

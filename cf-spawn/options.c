@@ -106,7 +106,6 @@ SWITCH(summary)
 SWITCH(check_only)
 SWITCH(fail_on_leak)
 TEXT(hosts_file)
-TEXT(capture_file)
 TEXT(user)
 #undef SWITCH
 #undef TEXT
@@ -220,8 +219,7 @@ static const struct cli_option options[] = {
 	  "let encrypted DNS pass by the rules about names" },
 	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
 	  "end with status 1 where something was refused and the command did not mind" },
-	{ 'c', "capture",	"FILE",		set_capture_file,
-	  "write the tree's packets to FILE (pcapng)" },
+	CAPTURE_ROWS,
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
 	{ 0,   "summary",	NULL,		set_summary,
@@ -276,5 +274,6 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (conf->tcp_path == TCP_PATH_KERNEL && conf->capture_file != NULL)
 		fatalx("--capture cannot see TCP that the kernel path carries: leave --tcp-path "
 		    "kernel or --capture out");
+	capture_check(conf);
 	log_init("cf-spawn", conf->verbose);
 }

@@ -94,6 +94,20 @@ recorders_ended(const struct run *r)
 	return true;
 }
 
+/* It could not record all, and has said so: the run has failed at its record. */
+static bool
+record_was_lost(struct run *r, const struct helper *h)
+{
+	if (!h->ended || h->code != CLD_EXITED || h->status != HELPER_LOST)
+		return false;
+	if (r->reason == NULL || strcmp(r->reason, "helper") != 0) {
+		snprintf(r->detail, sizeof(r->detail), "%s could not record all", h->name);
+		r->code = STATUS_FAILED;
+		r->reason = "record";
+	}
+	return true;
+}
+
 /* Wait for the helpers' orderly end; one that failed at it has lost a record. */
 static void
 reap_recorders(struct run *r)
@@ -108,6 +122,8 @@ reap_recorders(struct run *r)
 
 		if (h->pid <= 0 || r->hurry || k == HELPER_SUMMARY ||
 		    (h->ended && !helper_ended_badly(h)))
+			continue;
+		if (record_was_lost(r, h))
 			continue;
 		snprintf(r->detail, sizeof(r->detail), "%s %s", h->name,
 		    h->ended ? "failed at the end: what it recorded may be incomplete" :
@@ -188,18 +204,6 @@ check_only(const struct run *r)
 	return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
 }
 
-/* Open with the caller's rights what the run will write. */
-static void
-outputs_open(struct conf *conf)
-{
-	conf->capture_fd = -1;
-	if (conf->capture_file == NULL)
-		return;
-	conf->capture_fd = open(conf->capture_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (conf->capture_fd == -1)
-		fatal("cannot write --capture %s", conf->capture_file);
-}
-
 /*
  * A standard descriptor that is closed must not become one of ours: messages would go into
  * a channel.  The command still finds it closed.
@@ -260,7 +264,7 @@ run(struct conf *conf)
 	helpers_find_programs(conf);
 	if (conf->check_only)
 		return check_only(&r);
-	outputs_open(conf);
+	capture_open(conf);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 

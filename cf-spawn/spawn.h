@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "addr.h"
+#include "capture.h"
 #include "encdns.h"
 #include "ruleopts.h"
 
@@ -23,6 +24,8 @@
 #define STATUS_FAILED		125
 #define STATUS_NOT_EXECUTABLE	126
 #define STATUS_NOT_FOUND	127
+
+#define HELPER_LOST		3	/* of a helper: it is well, but its record is not complete */
 
 #define RESOLVERS_MAX		16
 #define DNS_CACHE_MAX		65536	/* cf-dns's own limit */
@@ -46,7 +49,7 @@ struct conf {
 	const char	*hosts_file;
 	char		*added_hosts;	/* of --add-host, as lines of a hosts file; or NULL */
 	const char	*capture_file;
-	int		 capture_fd;	/* opened by run.c; -1: none */
+	struct capture	 capture;
 	const char	*user;
 	bool		 run_as_root;
 	bool		 map_subids;
@@ -191,7 +194,7 @@ int	control_fd(const struct control *, int which);
 void	control_read(struct control *, int which);
 
 /* mounts.c: in the child's own mount namespace.  -1, errno and *what. */
-int	mounts_make(const struct texts *, const char **what);
+int	mounts_make(const struct texts *, const struct conf *, const char **what);
 
 /* treefilter.c: the filter that the command and all its children live under; -1, errno. */
 int	treefilter_load(void);

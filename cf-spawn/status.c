@@ -3,7 +3,7 @@
  *
  * An exit status of 0 to 255 cannot be told from the command's own; --status-fd can:
  *   {"event":"started","pid":N,"tcp_path":"kernel|tun|mixed"[,"tcp_path_why":...]}
- *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|leak",...}
+ *   {"event":"exit","code":N,"reason":"command|signal|not_found|not_executable|setup|helper|record|leak",...}
  *
  * SPDX-License-Identifier: MIT
  */

@@ -74,6 +74,7 @@ enum role {
 #define MSG_LISTEN_LEN		4
 #define MSG_INTERFACE_LEN	12
 #define MSG_PACKET_LEN		20
+#define MSG_DROPPED_LEN		4
 
 #define MSG_TABLE(M)									\
 	/* name     no  from                to                  body               tail      fds */ \
@@ -96,6 +97,7 @@ enum role {
 	M(RESOLVED, 50, R_DNS,              R_PROXY,            MSG_RESOLVED_LEN,  MSG_ADDRS_TAIL, 0) \
 	M(INTERFACE,64, R_STACK,            R_CAPTURE,          MSG_INTERFACE_LEN, MSG_TEXT_MAX,   0) \
 	M(PACKET,   65, R_STACK,            R_CAPTURE,          MSG_PACKET_LEN,    MSG_PACKET_MAX, 0) \
+	M(DROPPED,  70, R_STACK,            R_CAPTURE,          MSG_DROPPED_LEN,   0,              0) \
 	M(TUN,      80, R_SPAWN,            R_STACK,            MSG_TUN_LEN,       0,              1) \
 	M(FINISH,   81, R_SPAWN,            R_STACK,            MSG_FINISH_LEN,    0,              0) \
 	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0) \

@@ -2,20 +2,10 @@
 # capture.sh - cf-capture on its own, against namespaces that others made.
 # SPDX-License-Identifier: MIT
 . "$(dirname "$0")/lib.sh"
+. "$NET_DIR/pcapng.bash"
 in_world "$@"
 
 CAPTURE=/srv/cf/bin/cf-capture
-
-# Rows of a capture, one a line: what, and tshark's remarks where it has any.
-packets() { tshark -r "$1" -T fields -e frame.number 2>/dev/null | wc -l; }
-
-no_remarks() {
-	capinfos "$1" >/dev/null 2>remarks || return 1
-	tshark -r "$1" -V >dissected 2>>remarks || return 1
-	grep -iv 'running as user' remarks >real_remarks || true
-	same remarks "$(cat real_remarks)" ''
-	! grep -q 'Malformed' dissected
-}
 
 # in_own_netns COMMAND: as the caller, in a user and network namespace of its own with lo up.
 in_own_netns() {

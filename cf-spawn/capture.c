@@ -1,0 +1,208 @@
+/*
+ * capture.c - the options of a capture, and its files.
+ *
+ * The files are opened here, with the rights of who called us, and truncated; cf-capture inherits
+ * descriptors and opens nothing.  What must stay true: no process of the tree can write to them.
+ * They are close-on-exec, the mount namespace has them read-only (mounts.c), and where the
+ * capture is our standard output the command gets standard error in its place.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "amount.h"
+#include "cli.h"
+#include "log.h"
+#include "msg.h"
+#include "spawn.h"
+#include "stem.h"
+
+#define KEEP_DEFAULT	10
+#define ROTATE_LEAST	4096	/* bytes; cf-capture's own limit */
+
+/* ---- options ---- */
+
+static bool
+set_text(const char **to, const char *arg, char *why)
+{
+	*to = arg;
+	if (*arg == '\0')
+		snprintf(why, CLI_WHY_LEN, "the value is empty");
+	return *arg != '\0';
+}
+
+bool
+capture_set_file(void *conf, const char *arg, char *why)
+{
+	return set_text(&((struct conf *)conf)->capture_file, arg, why);
+}
+
+bool
+capture_set_filter(void *conf, const char *arg, char *why)
+{
+	return set_text(&((struct conf *)conf)->capture.filter, arg, why);
+}
+
+bool
+capture_set_snaplen(void *conf, const char *arg, char *why)
+{
+	long n;
+
+	((struct conf *)conf)->capture.snaplen = arg;
+	return cli_number(arg, 0, MSG_PACKET_MAX, &n, why);
+}
+
+bool
+capture_set_segment(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct conf *)conf)->capture.segment, why);
+}
+
+bool
+capture_set_rotate(void *conf, const char *arg, char *why)
+{
+	uint64_t n;
+
+	((struct conf *)conf)->capture.rotate = arg;
+	if ((amount_seconds(arg, &n) && n > 0 && n < UINT64_MAX / 1000000000u) ||
+	    (amount_bytes(arg, &n) && n >= ROTATE_LEAST))
+		return true;
+	snprintf(why, CLI_WHY_LEN, "neither a size (4KiB or more: 100MB) nor a time (60s, 5m)");
+	return false;
+}
+
+bool
+capture_set_keep(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 2, CAPTURE_FILES_MAX, &((struct conf *)conf)->capture.keep, why);
+}
+
+bool
+capture_set_overflow(void *conf, const char *arg, char *why)
+{
+	bool drop = strcmp(arg, "drop") == 0;
+
+	if (!drop && strcmp(arg, "block") != 0) {
+		snprintf(why, CLI_WHY_LEN, "write block or drop");
+		return false;
+	}
+	((struct conf *)conf)->capture.drop = drop;
+	return true;
+}
+
+void
+capture_check(struct conf *conf)
+{
+	struct capture *c = &conf->capture;
+
+	c->on_stdout = conf->capture_file != NULL && strcmp(conf->capture_file, "-") == 0;
+	if (conf->capture_file == NULL) {
+		if (c->filter != NULL || c->snaplen != NULL || c->segment || c->rotate != NULL ||
+		    c->keep > 0 || c->drop)
+			fatalx("options about a capture need one: give -c FILE too");
+		return;
+	}
+	if (c->keep > 0 && c->rotate == NULL)
+		fatalx("--capture-keep needs --capture-rotate");
+	if (c->on_stdout && c->rotate != NULL)
+		fatalx("--capture-rotate needs files: standard output cannot be rotated");
+	if (c->on_stdout && conf->status_fd == STDOUT_FILENO)
+		fatalx("--status-fd 1 and -c - cannot both have standard output: give --status-fd "
+		    "another descriptor");
+	if (c->rotate != NULL && c->keep == 0)
+		c->keep = KEEP_DEFAULT;
+}
+
+/* ---- files ---- */
+
+static void
+add(struct capture *c, char *path, int fd)
+{
+	c->file[c->n_files++] = (struct capture_file){ path, fd };
+}
+
+/* Where it is a file, the name that the tree would reach it by. */
+static char *
+covered_path(const char *path, int fd)
+{
+	char real[PATH_MAX];
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && realpath(path, real) != NULL ?
+	    strdup(real) : NULL;
+}
+
+static void
+file_open(struct capture *c, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0600);
+
+	if (fd == -1)
+		fatal("cannot write --capture %s", path);
+	add(c, covered_path(path, fd), fd);
+}
+
+/* The capture has our standard output; what the command writes there comes by standard error. */
+static void
+stdout_take(struct capture *c)
+{
+	int fd;
+
+	if (isatty(STDOUT_FILENO) == 1)
+		fatalx("-c - would write packets to the terminal (try: -c - ... | tshark -r -)");
+	if ((fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) == -1 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) == -1)
+		fatal("cannot write the capture to standard output");
+	log_warnx("standard output has the capture; the command's own goes to standard error");
+	add(c, NULL, fd);
+}
+
+void
+capture_open(struct conf *conf)
+{
+	struct capture *c = &conf->capture;
+	char path[PATH_MAX];
+
+	if (conf->capture_file == NULL)
+		return;
+	if (c->on_stdout) {
+		stdout_take(c);
+		return;
+	}
+	if (c->keep == 0)
+		file_open(c, conf->capture_file);
+	for (long i = 0; i < c->keep; i++) {
+		errno = ENAMETOOLONG;
+		if (!stem_number(conf->capture_file, (size_t)i, (size_t)c->keep, path, sizeof(path)))
+			fatal("cannot write --capture %s", conf->capture_file);
+		file_open(c, path);
+	}
+}
+
+size_t
+capture_args(const struct conf *conf, const char *args[CAPTURE_ARGS_MAX])
+{
+	const struct capture *c = &conf->capture;
+	const struct { const char *option, *value; } pairs[] = {
+		{ "--filter", c->filter }, { "--snaplen", c->snaplen }, { "--rotate", c->rotate },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (pairs[i].value != NULL) {
+			args[n++] = pairs[i].option;
+			args[n++] = pairs[i].value;
+		}
+	if (c->segment)
+		args[n++] = "--segment";
+	return n;
+}

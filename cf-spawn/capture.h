@@ -1,0 +1,64 @@
+/*
+ * capture.h - what the options of a capture ask for, and where it goes.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CF_SPAWN_CAPTURE_H
+#define CF_SPAWN_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CAPTURE_FILES_MAX	128	/* that are written in turns; of cf-capture, which may have two such */
+#define CAPTURE_ARGS_MAX	16
+
+struct conf;
+
+/* A file of the record, opened by us; the tree must not be able to write there. */
+struct capture_file {
+	char		*path;		/* NULL: it has none (a pipe, standard output) */
+	int		 fd;
+};
+
+struct capture {
+	const char	*filter, *snaplen, *rotate;	/* as they were written; NULL: not given */
+	bool		 segment, drop;
+	long		 keep;		/* files in turn; 0: it does not rotate */
+	bool		 on_stdout;
+	struct capture_file file[CAPTURE_FILES_MAX];
+	size_t		 n_files;
+};
+
+/* Rows of the table of options.c, which puts its struct conf in. */
+#define CAPTURE_ROWS									\
+	{ 'c', "capture",	"FILE",		capture_set_file,			\
+	  "write the tree's packets to FILE (pcapng; -: standard output)" },		\
+	{ 0,   "capture-filter", "EXPR",	capture_set_filter,			\
+	  "only packets that match (pcap-filter(7))" },					\
+	{ 0,   "snaplen",	"N",		capture_set_snaplen,			\
+	  "keep the first N bytes of each packet (0: all)" },				\
+	{ 0,   "capture-segment", NULL,		capture_set_segment,			\
+	  "cut offloaded packets to those that a wire would carry" },			\
+	{ 0,   "capture-rotate", "SIZE|SECONDS", capture_set_rotate,			\
+	  "begin another file after so much, or so long" },				\
+	{ 0,   "capture-keep",	"N",		capture_set_keep,			\
+	  "so many files, written in turns (10)" },					\
+	{ 0,   "capture-overflow", "block|drop", capture_set_overflow,			\
+	  "where the file is slow: the tree waits (block), or packets are left out" }
+
+bool	capture_set_file(void *, const char *, char *);
+bool	capture_set_filter(void *, const char *, char *);
+bool	capture_set_snaplen(void *, const char *, char *);
+bool	capture_set_segment(void *, const char *, char *);
+bool	capture_set_rotate(void *, const char *, char *);
+bool	capture_set_keep(void *, const char *, char *);
+bool	capture_set_overflow(void *, const char *, char *);
+
+/* Do they fit together?  Ends the process where not. */
+void	capture_check(struct conf *);
+/* Open the files with the caller's rights; ends the process where one cannot be. */
+void	capture_open(struct conf *);
+/* What cf-capture is told of it, but for descriptors; returns how many words. */
+size_t	capture_args(const struct conf *, const char *args[CAPTURE_ARGS_MAX]);
+
+#endif
