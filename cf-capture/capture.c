@@ -119,6 +119,7 @@ static void
 file_begin(struct capture *c)
 {
 	c->number++;
+	c->n_processes = 0;
 	c->file_start = now_ns();
 	section_write(c);
 	for (size_t i = 0; i < c->n_interfaces; i++)
@@ -195,6 +196,43 @@ capture_interface(struct capture *c, const struct capture_interface *from)
 	return true;
 }
 
+/* ---- blocks that packets are read with ---- */
+
+void
+capture_name(struct capture *c, const struct addr *a, const char *name)
+{
+	struct wr w = out_room(&c->out, BLOCK_ROOM);
+
+	pcapng_name_put(&w, &(struct pcapng_name){ a->ip, addr_iplen(a), name });
+	out_block(&c->out, &w);
+}
+
+void
+capture_secrets(struct capture *c, const char *lines, size_t len)
+{
+	struct wr w = out_room(&c->out, len + BLOCK_ROOM);
+
+	pcapng_secrets_put(&w, PCAPNG_SECRETS_TLS, lines, len);
+	out_block(&c->out, &w);
+}
+
+/* The process of a packet, in the file before it. */
+static const struct process_slot *
+process_write(struct capture *c, const struct captured *p)
+{
+	struct process_slot *s = &c->process[p->pid % PROCESS_SLOTS];
+	struct wr w;
+
+	if (s->number == c->number && s->pid == p->pid && strcmp(s->comm, p->comm) == 0)
+		return s;
+	*s = (struct process_slot){ .number = c->number, .pid = p->pid, .index = c->n_processes++ };
+	snprintf(s->comm, sizeof(s->comm), "%s", p->comm);
+	w = out_room(&c->out, BLOCK_ROOM);
+	pcapng_process_put(&w, &(struct pcapng_process){ p->pid, p->comm });
+	out_block(&c->out, &w);
+	return s;
+}
+
 /* ---- packets ---- */
 
 static void
@@ -203,11 +241,13 @@ packet_write(struct capture *c, const struct captured *p)
 	const struct capture_interface *i = &c->interface[p->interface];
 	uint32_t snaplen = shorter(i->snaplen, c->want.snaplen);
 	size_t len = snaplen > 0 && snaplen < p->len ? snaplen : p->len;
+	const struct process_slot *process = p->pid != 0 ? process_write(c, p) : NULL;
 	struct wr w = out_room(&c->out, len + PCAPNG_PACKET_EXTRA);
 
 	pcapng_packet_put(&w, &(struct pcapng_packet){ .interface = p->interface, .time = p->time,
 	    .orig_len = p->orig_len, .flags = p->direction, .dropped = p->dropped, .data = p->data,
-	    .len = len });
+	    .len = len, .comment = p->comment, .has_process = process != NULL,
+	    .process = process != NULL ? process->index : 0, .flow = (uint32_t)p->flow });
 	out_block(&c->out, &w);
 	c->packets++;
 	c->bytes += len;
@@ -230,6 +270,7 @@ on_segment(void *arg, const uint8_t *data, size_t len)
 	cut->packet.orig_len = (uint32_t)len;
 	packet_write(cut->capture, &cut->packet);
 	cut->packet.dropped = 0;
+	cut->packet.comment = NULL;
 }
 
 void

@@ -23,6 +23,7 @@
 #define OUT_FD		256		/* they are OUT_FD to OUT_FD + 255: the sandbox can tell them by a mask */
 #define OUT_FD_MASK	0xffffff00u
 #define INTERFACES_MAX	64
+#define PROCESS_SLOTS	1024
 #define STATUS_LOST	3		/* exit status: the record is not complete */
 
 /*
@@ -80,6 +81,12 @@ struct capture {
 	uint64_t	 packets, bytes;	/* that were written */
 	size_t		 n_interfaces;
 	struct capture_interface interface[INTERFACES_MAX];
+	uint32_t	 n_processes;	/* of this file */
+	struct process_slot {
+		uint64_t number;	/* of the file that it is in */
+		uint32_t pid, index;
+		char	 comm[64];
+	}		 process[PROCESS_SLOTS];	/* by pid */
 };
 
 struct captured {
@@ -89,6 +96,10 @@ struct captured {
 	uint32_t	 direction;	/* 1 into the tree, 2 out of it, 0 unknown */
 	uint16_t	 segment;	/* payload of each packet on a wire; 0: it is one */
 	uint32_t	 dropped;	/* that should have come before this one */
+	const char	*comment;	/* NULL: none */
+	uint64_t	 flow;		/* with pid */
+	uint32_t	 pid;		/* of who opened the flow; 0: not known */
+	const char	*comm;		/* its name */
 	const uint8_t	*data;
 	size_t		 len;
 };
@@ -102,6 +113,9 @@ const char	*capture_init(struct capture *, const struct capture_want *, const in
 /* One more interface, with linktype, snaplen, name and description set; false: there are too many. */
 bool		 capture_interface(struct capture *, const struct capture_interface *);
 void		 capture_packet(struct capture *, const struct captured *);
+/* Blocks that are no packets. */
+void		 capture_name(struct capture *, const struct addr *, const char *name);
+void		 capture_secrets(struct capture *, const char *lines, size_t len);
 /* So many more came and are not here. */
 void		 capture_dropped(struct capture *, uint32_t interface, uint32_t n);
 /* How many of all interfaces are not here. */
@@ -124,8 +138,11 @@ bool		 segment_cut(const uint8_t *packet, size_t len, uint16_t segment,
 
 /* ---- frames.c ---- */
 
-/* INTERFACE and PACKET; the channel's argument is the struct capture. */
-extern const struct chan_handler	capture_handlers[];
+/*
+ * INTERFACE and PACKET of cf-netstack; FLOW and NAME of cf-proxy.  The argument of both channels is
+ * the struct views.
+ */
+extern const struct chan_handler	capture_handlers[], info_handlers[];
 
 /* ---- run.c, live.c: the life of the program after its options; the exit status ---- */
 
@@ -134,6 +151,11 @@ struct capture_conf {
 	const char	*path;		/* -w; NULL: descriptors */
 	int		 fds[FILES_MAX];	/* --write-fd */
 	size_t		 n_fds;
+	int		 egress_fds[FILES_MAX];	/* --egress-fd */
+	size_t		 n_egress;
+	int		 info_fd, keys_fd, tuples_fd;	/* -1: none */
+	const char	*backend, *egress_name;
+	struct addr	 egress4, egress6;
 	size_t		 keep;		/* files in turn, of a path; 0: it does not rotate */
 
 	const char	*netns;		/* --netns: live */
@@ -146,7 +168,7 @@ int	capture_run(const struct capture_conf *);
 int	live_run(const struct capture_conf *);
 extern const struct sandbox_row *const	capture_sandbox[], *const live_sandbox[];
 
-/* The output files at OUT_FD and after; returns how many.  Ends the process where one cannot be. */
+/* The output files at OUT_FD and after, those of the egress view last; returns how many.  Ends the process where one cannot be. */
 size_t	files_open(const struct capture_conf *, int fds[FILES_MAX]);
 /* What they are called in messages. */
 const char	*files_name(const struct capture_conf *);

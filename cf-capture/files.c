@@ -40,7 +40,7 @@ next_open(const struct capture_conf *conf, size_t i)
 	char path[PATH_MAX];
 
 	if (conf->path == NULL)
-		return conf->fds[i];
+		return i < conf->n_fds ? conf->fds[i] : conf->egress_fds[i - conf->n_fds];
 	if (strcmp(conf->path, "-") == 0)
 		return dup(STDOUT_FILENO);
 	if (conf->keep == 0)
@@ -70,7 +70,7 @@ set_aside(const struct capture_conf *conf, int fd)
 size_t
 files_open(const struct capture_conf *conf, int fds[FILES_MAX])
 {
-	size_t n = conf->path == NULL ? conf->n_fds : conf->keep > 0 ? conf->keep : 1;
+	size_t n = conf->path == NULL ? conf->n_fds + conf->n_egress : conf->keep > 0 ? conf->keep : 1;
 
 	for (size_t i = 0; i < n; i++)
 		fds[i] = set_aside(conf, next_open(conf, i));

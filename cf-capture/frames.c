@@ -16,13 +16,15 @@
 
 #include "capture.h"
 #include "log.h"
+#include "views.h"
 
 #define LINKTYPE_RAW	101
 
 static void
 on_interface(struct chan *chan, const struct frame *f, int fd)
 {
-	struct capture *c = chan_arg(chan);
+	struct views *v = chan_arg(chan);
+	const struct capture *c = views_any(v);
 	struct rd r = rd_over(f->body, f->len);
 	struct capture_interface i = { 0 };
 	char raw[MSG_TEXT_MAX + 1] = "";
@@ -41,7 +43,7 @@ on_interface(struct chan *chan, const struct frame *f, int fd)
 	snprintf(i.comment, sizeof(i.comment), "mtu %u", m.mtu);
 	if (c->filter != NULL && m.linktype != LINKTYPE_RAW)
 		why = "an interface without raw IP, which is all that the filter knows";
-	else if (!capture_interface(c, &i))
+	else if (!views_interface(v, &i))
 		why = "too many interfaces";
 	if (why != NULL)
 		chan_fail(chan, why);
@@ -50,7 +52,8 @@ on_interface(struct chan *chan, const struct frame *f, int fd)
 static void
 on_packet(struct chan *chan, const struct frame *f, int fd)
 {
-	struct capture *c = chan_arg(chan);
+	struct views *v = chan_arg(chan);
+	const struct capture *c = views_any(v);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_packet m;
 
@@ -63,7 +66,7 @@ on_packet(struct chan *chan, const struct frame *f, int fd)
 		chan_fail(chan, "PACKET of an interface that was not announced");
 		return;
 	}
-	capture_packet(c, &(struct captured){ .interface = (uint32_t)f->flow, .time = m.time,
+	views_packet(v, &(struct captured){ .interface = (uint32_t)f->flow, .time = m.time,
 	    .orig_len = m.orig_len, .direction = m.direction, .segment = m.segment,
 	    .dropped = m.dropped, .data = r.p, .len = rd_left(&r) });
 }
@@ -71,15 +74,51 @@ on_packet(struct chan *chan, const struct frame *f, int fd)
 static void
 on_dropped(struct chan *chan, const struct frame *f, int fd)
 {
-	struct capture *c = chan_arg(chan);
+	struct views *v = chan_arg(chan);
+	const struct capture *c = views_any(v);
 	struct rd r = rd_over(f->body, f->len);
 
 	(void)fd;
 	if (f->flow < c->n_interfaces)
-		capture_dropped(c, (uint32_t)f->flow, rd_le32(&r));
+		views_dropped(v, (uint32_t)f->flow, rd_le32(&r));
 	else
 		chan_fail(chan, "DROPPED of an interface that was not announced");
 }
+
+/* ---- of cf-proxy ---- */
+
+static void
+on_flow(struct chan *chan, const struct frame *f, int fd)
+{
+	struct views *v = chan_arg(chan);
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_flow m;
+
+	(void)fd;
+	if (msg_flow_get(&r, &m))
+		known_tell(v->known, f->flow, &m, (const char *)r.p, rd_left(&r));
+	else
+		chan_fail(chan, "bad FLOW");
+}
+
+static void
+on_name(struct chan *chan, const struct frame *f, int fd)
+{
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_name m;
+
+	(void)fd;
+	if (msg_name_get(&r, &m) && rd_left(&r) > 0 && memchr(r.p, 0, rd_left(&r)) == NULL)
+		views_name(chan_arg(chan), &m.addr, (const char *)r.p, rd_left(&r));
+	else
+		chan_fail(chan, "bad NAME");
+}
+
+const struct chan_handler info_handlers[] = {
+	{ MSG_FLOW, on_flow },
+	{ MSG_NAME, on_name },
+	{ 0, NULL }
+};
 
 const struct chan_handler capture_handlers[] = {
 	{ MSG_INTERFACE, on_interface },

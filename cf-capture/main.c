@@ -77,6 +77,56 @@ set_write_fd(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_egress_fd(void *conf, const char *arg, char *why)
+{
+	struct capture_conf *c = &((struct options *)conf)->conf;
+
+	if (c->n_egress == FILES_MAX) {
+		snprintf(why, CLI_WHY_LEN, "there can be %d at most", FILES_MAX);
+		return false;
+	}
+	return cli_fd(arg, &c->egress_fds[c->n_egress++], why);
+}
+
+static bool
+set_info_fd(void *conf, const char *arg, char *why)
+{
+	return cli_fd(arg, &((struct options *)conf)->conf.info_fd, why);
+}
+
+static bool
+set_keys_fd(void *conf, const char *arg, char *why)
+{
+	return cli_fd(arg, &((struct options *)conf)->conf.keys_fd, why);
+}
+
+static bool
+set_backend(void *conf, const char *arg, char *why)
+{
+	return set_text(&((struct options *)conf)->conf.backend, arg, "a name", why);
+}
+
+static bool
+set_egress_name(void *conf, const char *arg, char *why)
+{
+	return set_text(&((struct options *)conf)->conf.egress_name, arg, "a name", why);
+}
+
+static bool
+set_egress_addr(void *conf, const char *arg, char *why)
+{
+	struct capture_conf *c = &((struct options *)conf)->conf;
+	struct addr a;
+
+	if (!addr_parse(arg, 0, &a)) {
+		snprintf(why, CLI_WHY_LEN, "not an address");
+		return false;
+	}
+	*(a.family == 4 ? &c->egress4 : &c->egress6) = a;
+	return true;
+}
+
+static bool
 set_snaplen(void *conf, const char *arg, char *why)
 {
 	long n = 0;
@@ -165,6 +215,12 @@ static const struct cli_option options[] = {
 	{ 0,   "frames",   NULL,   set_frames,   "take packets from the channel (without --netns)" },
 	{ 'w', "write",    "FILE", set_write,    "write the capture to FILE (-: standard output)" },
 	{ 0,   "write-fd", "N",    set_write_fd, "write it to descriptor N (repeated: in turns)" },
+	{ 0,   "egress-fd", "N",   set_egress_fd, "write them to descriptor N as the host has them" },
+	{ 0,   "egress-name", "NAME", set_egress_name, "which interface that is" },
+	{ 0,   "egress-addr", "ADDR", set_egress_addr, "and its address, for packets of no flow" },
+	{ 0,   "info-fd",  "N",    set_info_fd,  "a channel to cf-proxy, which tells of flows" },
+	{ 0,   "keys-fd",  "N",    set_keys_fd,  "read secrets of TLS there, and put them into the file" },
+	{ 0,   "backend",  "NAME", set_backend,  "describe interfaces in childflow's form" },
 	{ 0,   "filter",   "EXPR", set_filter,   "only packets that match (pcap-filter(7))" },
 	{ 's', "snaplen",  "N",    set_snaplen,  "keep N bytes of each packet (0: all)" },
 	{ 0,   "segment",  NULL,   set_segment,  "cut packets that an offload has put together" },
@@ -229,13 +285,19 @@ check(struct options *o)
 		usage("-i, -D, --count, --duration and --size need --netns");
 	if (c->list)
 		return;
-	if ((c->path == NULL) == (c->n_fds == 0))
+	if ((c->path == NULL) == (c->n_fds == 0 && c->n_egress == 0))
 		usage("one of -w FILE and --write-fd N is needed");
+	if (c->path != NULL && c->n_egress > 0)
+		usage("--egress-fd goes with --write-fd");
+	if (c->n_fds + c->n_egress > FILES_MAX)
+		usage("there are too many descriptors to write to");
+	if (live && (c->n_egress > 0 || c->info_fd != -1 || c->keys_fd != -1))
+		usage("--egress-fd, --info-fd and --keys-fd are for frames");
 	if (c->keep > 0 && !o->rotates)
 		usage("--keep needs --rotate");
 	if (o->rotates && c->path != NULL && strcmp(c->path, "-") == 0)
 		usage("standard output cannot be rotated");
-	if (o->rotates && c->n_fds == 1)
+	if (o->rotates && (c->n_fds == 1 || c->n_egress == 1))
 		usage("--rotate needs more than one --write-fd");
 	if (o->rotates && c->keep == 0)
 		c->keep = KEEP_DEFAULT;
@@ -246,7 +308,7 @@ check(struct options *o)
 int
 main(int argc, char *argv[])
 {
-	static struct options o;
+	static struct options o = { .conf = { .info_fd = -1, .keys_fd = -1, .tuples_fd = -1 } };
 
 	log_init("cf-capture", 0);
 	operands(&o, argv + cli_parse(&cli, &o, argc, argv, 2));

@@ -17,7 +17,8 @@ enum {
 	BLOCK_NAMES		= 4,		/* 4.5 */
 	BLOCK_STATISTICS	= 5,		/* 4.6 */
 	BLOCK_PACKET		= 6,		/* 4.3 */
-	BLOCK_SECRETS		= 10		/* 4.7 */
+	BLOCK_SECRETS		= 10,		/* 4.7 */
+	BLOCK_PROCESS		= (int)0x80000001	/* Darwin process information */
 };
 
 enum {
@@ -34,6 +35,9 @@ enum {
 	IF_HARDWARE		= 15,
 	EPB_FLAGS		= 2,
 	EPB_DROPCOUNT		= 4,
+	EPB_PROCESS		= 0x8001,	/* Darwin: number of its block */
+	EPB_FLOW		= 0x8005,	/* Darwin */
+	PROCESS_NAME		= 2,
 	ISB_STARTTIME		= 2,
 	ISB_ENDTIME		= 3,
 	ISB_IFRECV		= 4,
@@ -185,6 +189,10 @@ pcapng_packet_put(struct wr *w, const struct pcapng_packet *p)
 		option(w, EPB_FLAGS, &p->flags, sizeof(p->flags));
 	if (p->dropped > 0)
 		option(w, EPB_DROPCOUNT, &p->dropped, sizeof(p->dropped));
+	if (p->has_process) {
+		option(w, EPB_PROCESS, &p->process, sizeof(p->process));
+		option(w, EPB_FLOW, &p->flow, sizeof(p->flow));
+	}
 	option_end(w);
 	block_end(w, start);
 }
@@ -202,6 +210,17 @@ pcapng_name_put(struct wr *w, const struct pcapng_name *n)
 	memcpy(record + n->iplen + len, &zero, 1);
 	option(w, n->iplen == 4 ? NRB_IPV4 : NRB_IPV6, record, n->iplen + len + 1);
 	put32(w, NRB_END);
+	block_end(w, start);
+}
+
+void
+pcapng_process_put(struct wr *w, const struct pcapng_process *p)
+{
+	uint8_t *start = block_begin(w, (uint32_t)BLOCK_PROCESS);
+
+	put32(w, p->pid);
+	option_text(w, PROCESS_NAME, p->name);
+	option_end(w);
 	block_end(w, start);
 }
 

@@ -10,6 +10,7 @@
 #ifndef CF_PCAPNG_H
 #define CF_PCAPNG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,9 @@ struct pcapng_packet {
 	uint32_t	 flags;		/* epb_flags: 1 inbound, 2 outbound */
 	uint64_t	 dropped;	/* packets since the last one that are not here */
 	const char	*comment;
+	bool		 has_process;
+	uint32_t	 process;	/* number in the order of their blocks */
+	uint32_t	 flow;		/* with it */
 	const uint8_t	*data;
 	size_t		 len;
 };
@@ -49,6 +53,15 @@ struct pcapng_statistics {
 	uint64_t	 received;	/* packets */
 	uint64_t	 dropped;	/* of them, by who recorded */
 	uint64_t	 accepted;	/* by the filter */
+};
+
+/*
+ * Who sent or got packets.  The format has no such block; this one is Apple's, which Wireshark
+ * shows and others skip.
+ */
+struct pcapng_process {
+	uint32_t	 pid;
+	const char	*name;
 };
 
 /* An address and its name. */
@@ -64,6 +77,7 @@ void	pcapng_section_put(struct wr *, const struct pcapng_section *);
 void	pcapng_interface_put(struct wr *, const struct pcapng_interface *);
 void	pcapng_packet_put(struct wr *, const struct pcapng_packet *);
 void	pcapng_name_put(struct wr *, const struct pcapng_name *);
+void	pcapng_process_put(struct wr *, const struct pcapng_process *);
 void	pcapng_secrets_put(struct wr *, uint32_t type, const void *, size_t len);
 void	pcapng_statistics_put(struct wr *, const struct pcapng_statistics *);
 

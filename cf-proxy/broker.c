@@ -43,6 +43,7 @@
 #include "broker.h"
 #include "denial.h"
 #include "event.h"
+#include "info.h"
 #include "log.h"
 #include "pins.h"
 #include "synthetic.h"
@@ -93,14 +94,17 @@ on_open(struct chan *c, const struct frame *f, int fd)
 	}
 	b->last_id = f->flow;
 	if (b->synthetic && synthetic_is(&o.dst)) {
+		info_judged(f->flow, &o, &(struct record_names){ 0 }, NULL);
 		alias_open(b, f->flow, &o);
 		return;
 	}
 	names = asked_names_at(b, &o.dst);
 	if (!judge_flow(b->judge, &o, names.name, names.n, &why)) {
+		info_judged(f->flow, &o, &names, &why);
 		asked_deny(b, f->flow, &o, &names, &why);
 		return;
 	}
+	info_judged(f->flow, &o, &names, NULL);
 	if (asked_admit(b, f->flow, &o) == NULL)
 		return;
 	record_attempt(&o, &names);
@@ -191,6 +195,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
+	info_result(f->flow, &fl->open, &m.local);
 	pass_on(b->client, f, fd);
 }
 
@@ -239,6 +244,7 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 		record_limit(LIMIT_HOST, 0, 1, uv_now(&b->loop));
 	if (fl->alias != NULL && is_of_address(&m) && alias_next(b, fl, &why))
 		return;
+	info_result(f->flow, &fl->open, NULL);
 	pass_on(b->client, f, -1);
 	asked_free(b, fl);
 }
@@ -438,6 +444,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 		fatal("cannot watch the channel to %s",
 		    role_name(b.client_uv == NULL ? R_STACK : R_DIAL));
 	names_open(&b, conf);
+	info_open(&b.loop, conf->info_fd, R_PROXY);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
 	chan_uv_on_flush(b.client_uv, on_client_flush);
@@ -451,6 +458,7 @@ broker_hello(void *arg)
 {
 	const struct broker *b = arg;
 
+	info_hello();
 	if (b->namechan != NULL)
 		namechan_hello(b->namechan);
 }

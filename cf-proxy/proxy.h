@@ -38,6 +38,7 @@ struct proxy_conf {
 	int		 dns_fd;		/* of the dialler; -1: none */
 	int		 control_fd;		/* of the dialler; -1: none */
 	int		 rules_fd;		/* of both; -1: none */
+	int		 info_fd;		/* to cf-capture, of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */
 	bool		 resolvers_only;

@@ -12,10 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +47,27 @@ bool
 capture_set_file(void *conf, const char *arg, char *why)
 {
 	return set_text(&((struct conf *)conf)->capture_file, arg, why);
+}
+
+static const char *const points[] = { [POINT_CHILD] = "child", [POINT_EGRESS] = "egress",
+    [POINT_BOTH] = "both" };
+
+bool
+capture_set_point(void *conf, const char *arg, char *why)
+{
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
+		if (strcmp(arg, points[i]) == 0) {
+			((struct conf *)conf)->capture.point = (enum capture_point)i;
+			return true;
+		}
+	snprintf(why, CLI_WHY_LEN, "write child, egress or both");
+	return false;
+}
+
+const char *
+capture_point_name(const struct capture *c)
+{
+	return points[c->point];
 }
 
 bool
@@ -107,12 +131,15 @@ capture_check(struct conf *conf)
 	c->on_stdout = conf->capture_file != NULL && strcmp(conf->capture_file, "-") == 0;
 	if (conf->capture_file == NULL) {
 		if (c->filter != NULL || c->snaplen != NULL || c->segment || c->rotate != NULL ||
-		    c->keep > 0 || c->drop)
+		    c->keep > 0 || c->drop ||
+		    c->point != POINT_CHILD)
 			fatalx("options about a capture need one: give -c FILE too");
 		return;
 	}
 	if (c->keep > 0 && c->rotate == NULL)
 		fatalx("--capture-keep needs --capture-rotate");
+	if (c->on_stdout && c->point == POINT_BOTH)
+		fatalx("-C both writes two files: standard output cannot have both");
 	if (c->on_stdout && c->rotate != NULL)
 		fatalx("--capture-rotate needs files: standard output cannot be rotated");
 	if (c->on_stdout && conf->status_fd == STDOUT_FILENO)
@@ -166,26 +193,109 @@ stdout_take(struct capture *c)
 	add(c, NULL, fd);
 }
 
+/* ---- the host's side ---- */
+
+static void
+interface_find(struct capture *c, const struct sockaddr_storage *local)
+{
+	struct ifaddrs *all, *i;
+	struct sockaddr_storage at;
+	struct addr want, have;
+
+	if (!addr_from_sockaddr(local, &want) || getifaddrs(&all) != 0)
+		return;
+	for (i = all; i != NULL; i = i->ifa_next) {
+		if (i->ifa_addr == NULL || (i->ifa_addr->sa_family != AF_INET &&
+		    i->ifa_addr->sa_family != AF_INET6))
+			continue;
+		memcpy(&at, i->ifa_addr, i->ifa_addr->sa_family == AF_INET ?
+		    sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+		want.port = 0;
+		if (addr_from_sockaddr(&at, &have) && addr_equal(&have, &want)) {
+			snprintf(c->egress_name, sizeof(c->egress_name), "%s", i->ifa_name);
+			break;
+		}
+	}
+	freeifaddrs(all);
+}
+
+/*
+ * The address from which, and the interface by which, packets to the internet leave.  Asked of the
+ * routing table; nothing is sent.
+ */
+static void
+egress_find(struct capture *c)
+{
+	static const char *const somewhere[2] = { "1.1.1.1", "2606:4700:4700::1111" };
+	struct sockaddr_storage ss;
+	struct addr to, from;
+	socklen_t len;
+	int fd;
+
+	for (int i = 1; i >= 0; i--) {
+		if (!addr_parse(somewhere[i], 53, &to))
+			continue;
+		len = addr_to_sockaddr(&to, &ss);
+		if ((fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
+			continue;
+		if (connect(fd, (struct sockaddr *)&ss, len) == 0 && (len = sizeof(ss)) > 0 &&
+		    getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+		    addr_from_sockaddr(&ss, &from)) {
+			addr_ip_str(&from, c->egress_addr[i]);
+			interface_find(c, &ss);
+		}
+		close(fd);
+	}
+}
+
+bool
+capture_view_path(const struct conf *conf, const char *view, char *out, size_t len)
+{
+	if (conf->capture.point == POINT_BOTH)
+		return stem_insert(conf->capture_file, view, out, len);
+	return (size_t)snprintf(out, len, "%s", conf->capture_file) < len;
+}
+
+/* One file, or those that take turns. */
+static void
+view_open(struct conf *conf, const char *view)
+{
+	struct capture *c = &conf->capture;
+	char stem[PATH_MAX], path[PATH_MAX];
+	bool fits = capture_view_path(conf, view, stem, sizeof(stem));
+
+	if (fits && c->keep == 0)
+		file_open(c, stem);
+	for (long i = 0; fits && i < c->keep; i++)
+		if ((fits = stem_number(stem, (size_t)i, (size_t)c->keep, path, sizeof(path))))
+			file_open(c, path);
+	errno = ENAMETOOLONG;
+	if (!fits)
+		fatal("cannot write --capture %s", conf->capture_file);
+}
+
 void
 capture_open(struct conf *conf)
 {
 	struct capture *c = &conf->capture;
-	char path[PATH_MAX];
 
 	if (conf->capture_file == NULL)
 		return;
-	if (c->on_stdout) {
+	if (c->point != POINT_CHILD)
+		egress_find(c);
+	if (c->on_stdout)
 		stdout_take(c);
-		return;
-	}
-	if (c->keep == 0)
-		file_open(c, conf->capture_file);
-	for (long i = 0; i < c->keep; i++) {
-		errno = ENAMETOOLONG;
-		if (!stem_number(conf->capture_file, (size_t)i, (size_t)c->keep, path, sizeof(path)))
-			fatal("cannot write --capture %s", conf->capture_file);
-		file_open(c, path);
-	}
+	else if (c->point == POINT_CHILD || c->point == POINT_BOTH)
+		view_open(conf, "child");
+	c->n_child = c->point == POINT_CHILD || c->point == POINT_BOTH ? c->n_files : 0;
+	if (!c->on_stdout && c->point != POINT_CHILD)
+		view_open(conf, "egress");
+}
+
+static const char *
+text_or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
 }
 
 size_t
@@ -194,6 +304,9 @@ capture_args(const struct conf *conf, const char *args[CAPTURE_ARGS_MAX])
 	const struct capture *c = &conf->capture;
 	const struct { const char *option, *value; } pairs[] = {
 		{ "--filter", c->filter }, { "--snaplen", c->snaplen }, { "--rotate", c->rotate },
+		{ "--backend", "rootless-internal" }, { "--egress-name", text_or_null(c->egress_name) },
+		{ "--egress-addr", text_or_null(c->egress_addr[0]) },
+		{ "--egress-addr", text_or_null(c->egress_addr[1]) },
 	};
 	size_t n = 0;
 

@@ -9,10 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "addr.h"
+
 #define CAPTURE_FILES_MAX	128	/* that are written in turns; of cf-capture, which may have two such */
-#define CAPTURE_ARGS_MAX	16
+#define CAPTURE_ARGS_MAX	32
 
 struct conf;
+
+/* -C: where packets are looked at. */
+enum capture_point { POINT_CHILD, POINT_EGRESS, POINT_BOTH };
 
 /* A file of the record, opened by us; the tree must not be able to write there. */
 struct capture_file {
@@ -24,15 +29,21 @@ struct capture {
 	const char	*filter, *snaplen, *rotate;	/* as they were written; NULL: not given */
 	bool		 segment, drop;
 	long		 keep;		/* files in turn; 0: it does not rotate */
+	enum capture_point point;
 	bool		 on_stdout;
-	struct capture_file file[CAPTURE_FILES_MAX];
-	size_t		 n_files;
+	/* Those of the tree's view first, then those of the host's (egress). */
+	struct capture_file file[2 * CAPTURE_FILES_MAX];
+	size_t		 n_files, n_child;
+	char		 egress_name[16];	/* the host's interface to the internet; "": there is none */
+	char		 egress_addr[2][ADDR_STRLEN];	/* of each family; "": none */
 };
 
 /* Rows of the table of options.c, which puts its struct conf in. */
 #define CAPTURE_ROWS									\
 	{ 'c', "capture",	"FILE",		capture_set_file,			\
 	  "write the tree's packets to FILE (pcapng; -: standard output)" },		\
+	{ 'C', "capture-point",	"WHERE",	capture_set_point,			\
+	  "see them at: child (the default), egress (the host), or both (two files)" },	\
 	{ 0,   "capture-filter", "EXPR",	capture_set_filter,			\
 	  "only packets that match (pcap-filter(7))" },					\
 	{ 0,   "snaplen",	"N",		capture_set_snaplen,			\
@@ -47,6 +58,7 @@ struct capture {
 	  "where the file is slow: the tree waits (block), or packets are left out" }
 
 bool	capture_set_file(void *, const char *, char *);
+bool	capture_set_point(void *, const char *, char *);
 bool	capture_set_filter(void *, const char *, char *);
 bool	capture_set_snaplen(void *, const char *, char *);
 bool	capture_set_segment(void *, const char *, char *);
@@ -58,6 +70,10 @@ bool	capture_set_overflow(void *, const char *, char *);
 void	capture_check(struct conf *);
 /* Open the files with the caller's rights; ends the process where one cannot be. */
 void	capture_open(struct conf *);
+/* What -C was given, or would have been. */
+const char	*capture_point_name(const struct capture *);
+/* The name of a view's file before it is numbered: "child", "egress". */
+bool	capture_view_path(const struct conf *, const char *view, char *out, size_t len);
 /* What cf-capture is told of it, but for descriptors; returns how many words. */
 size_t	capture_args(const struct conf *, const char *args[CAPTURE_ARGS_MAX]);
 

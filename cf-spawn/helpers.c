@@ -33,9 +33,9 @@
 #include "log.h"
 #include "spawn.h"
 
-#define ARGS_MAX	(64 + 2 * CAPTURE_FILES_MAX)
+#define ARGS_MAX	(64 + 4 * CAPTURE_FILES_MAX)
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
-#define EXTRA_FDS_MAX	(12 + CAPTURE_FILES_MAX)
+#define EXTRA_FDS_MAX	(12 + 2 * CAPTURE_FILES_MAX)
 #define ABOVE_ALL	(FIRST_EXTRA_FD + EXTRA_FDS_MAX)	/* where descriptors wait while the low numbers are dealt */
 
 static const struct {
@@ -199,13 +199,15 @@ arg_encdns(struct start *s, const struct conf *conf)
 
 /* cf-netstack sends every packet there, too. */
 static void
-wire_capture(struct start *stack, struct start *capture, const struct conf *conf)
+wire_capture(struct start *stack, struct start *policy, struct start *capture,
+    const struct conf *conf)
 {
 	const char *args[CAPTURE_ARGS_MAX];
 	size_t n = capture_args(conf, args);
-	int packets[2];
+	int packets[2], info[2];
 
 	pair(packets);
+	pair(info);
 	arg_fd(stack, "--capture-fd", packets[0]);
 	if (conf->capture.drop)
 		arg(stack, "--capture-drop");
@@ -213,7 +215,10 @@ wire_capture(struct start *stack, struct start *capture, const struct conf *conf
 	for (size_t i = 0; i < n; i++)
 		arg(capture, args[i]);
 	for (size_t i = 0; i < conf->capture.n_files; i++)
-		arg_fd(capture, "--write-fd", conf->capture.file[i].fd);
+		arg_fd(capture, i < conf->capture.n_child ? "--write-fd" : "--egress-fd",
+		    conf->capture.file[i].fd);
+	arg_fd(policy, "--info-fd", info[0]);
+	arg_fd(capture, "--info-fd", info[1]);
 }
 
 /* Make all channels and arguments. */
@@ -286,7 +291,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dialler, "--resolvers-only");
 
 	if (capture->wanted)
-		wire_capture(stack, capture, conf);
+		wire_capture(stack, policy, capture, conf);
 	h->facts_fd = -1;
 	if (summary->wanted) {
 		if (pipe2(log, O_CLOEXEC) != 0)

@@ -22,7 +22,8 @@ names_wanted(const struct conf *conf)
 	for (size_t i = 0; i < o->n; i++)
 		rule = rule || (o->given[i].source != RULES_ALLOW_CIDR &&
 		    o->given[i].source != RULES_DENY_CIDR);
-	return rule || conf->synthetic || conf->summary || conf->verbose > 0;
+	return rule || conf->synthetic || conf->summary || conf->verbose > 0 ||
+	    conf->capture_file != NULL;
 }
 
 int

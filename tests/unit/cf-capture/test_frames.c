@@ -16,10 +16,12 @@
 
 #include "blocks.h"
 #include "capture.h"
+#include "views.h"
 
 #define LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
-static struct capture	 cap;
+static struct views	 views = { .has_child = true };
+#define cap	views.child
 static struct chan	*stack, *server;
 static FILE		*file;
 static uint8_t		 bytes[1 << 20];
@@ -31,13 +33,14 @@ begin(void)
 {
 	int sv[2], out;
 
+	views_init(&views);
 	file = tmpfile();
 	ck_assert_ptr_nonnull(file);
 	out = dup(fileno(file));
 	ck_assert_ptr_null(capture_init(&cap, &want, &out, 1, DLT_RAW));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 	stack = chan_new(sv[0], sv[0], R_STACK, R_CAPTURE, NULL);
-	server = chan_new(sv[1], sv[1], R_CAPTURE, R_STACK, &cap);
+	server = chan_new(sv[1], sv[1], R_CAPTURE, R_STACK, &views);
 	chan_handlers(server, capture_handlers);
 	chan_hello(stack, 0);
 }
