@@ -92,6 +92,12 @@ capture_set_segment(void *conf, const char *arg, char *why)
 }
 
 bool
+capture_set_keys(void *conf, const char *arg, char *why)
+{
+	return cli_true(arg, &((struct conf *)conf)->capture.keys, why);
+}
+
+bool
 capture_set_rotate(void *conf, const char *arg, char *why)
 {
 	uint64_t n;
@@ -131,7 +137,7 @@ capture_check(struct conf *conf)
 	c->on_stdout = conf->capture_file != NULL && strcmp(conf->capture_file, "-") == 0;
 	if (conf->capture_file == NULL) {
 		if (c->filter != NULL || c->snaplen != NULL || c->segment || c->rotate != NULL ||
-		    c->keep > 0 || c->drop ||
+		    c->keep > 0 || c->drop || c->keys ||
 		    c->point != POINT_CHILD)
 			fatalx("options about a capture need one: give -c FILE too");
 		return;
@@ -274,8 +280,49 @@ view_open(struct conf *conf, const char *view)
 		fatal("cannot write --capture %s", conf->capture_file);
 }
 
+/* ---- secrets ---- */
+
+/*
+ * Programs write their secrets to the file that SSLKEYLOGFILE names, and cf-capture reads them: a FIFO
+ * in a directory that is gone after the run.  It is held open for both, so that no writer waits
+ * for a reader.  Everybody whom the command may become can write to it; nobody else.
+ */
+static void
+keys_open(struct capture *c, const struct identity *id)
+{
+	const char *tmp = getenv("TMPDIR");
+	char dir[sizeof(c->keys_path) - 8];
+
+	if (tmp == NULL || *tmp != '/' || strlen(tmp) > 24)
+		tmp = "/tmp";
+	snprintf(dir, sizeof(dir), "%s/childflow.XXXXXX", tmp);
+	if (mkdtemp(dir) == NULL)
+		fatal("cannot make a directory in %s for --capture-keys (set TMPDIR)", tmp);
+	snprintf(c->keys_path, sizeof(c->keys_path), "%s/keys", dir);
+	if (mkfifo(c->keys_path, 0600) != 0 ||
+	    (c->keys_fd = open(c->keys_path, O_RDWR | O_NONBLOCK | O_CLOEXEC)) == -1 ||
+	    (id->privileged && (chown(c->keys_path, id->uid, id->gid) != 0 ||
+	    chown(dir, id->uid, id->gid) != 0)))
+		fatal("cannot make %s for --capture-keys", c->keys_path);
+	if (setenv("SSLKEYLOGFILE", c->keys_path, 1) != 0)
+		fatal("cannot set SSLKEYLOGFILE");
+}
+
 void
-capture_open(struct conf *conf)
+capture_close(struct conf *conf)
+{
+	struct capture *c = &conf->capture;
+
+	if (c->keys_path[0] == '\0')
+		return;
+	unlink(c->keys_path);
+	*strrchr(c->keys_path, '/') = '\0';
+	rmdir(c->keys_path);
+	c->keys_path[0] = '\0';
+}
+
+void
+capture_open(struct conf *conf, const struct identity *id)
 {
 	struct capture *c = &conf->capture;
 
@@ -290,6 +337,8 @@ capture_open(struct conf *conf)
 	c->n_child = c->point == POINT_CHILD || c->point == POINT_BOTH ? c->n_files : 0;
 	if (!c->on_stdout && c->point != POINT_CHILD)
 		view_open(conf, "egress");
+	if (c->keys)
+		keys_open(c, id);
 }
 
 static const char *

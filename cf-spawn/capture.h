@@ -15,6 +15,7 @@
 #define CAPTURE_ARGS_MAX	32
 
 struct conf;
+struct identity;
 
 /* -C: where packets are looked at. */
 enum capture_point { POINT_CHILD, POINT_EGRESS, POINT_BOTH };
@@ -30,6 +31,9 @@ struct capture {
 	bool		 segment, drop;
 	long		 keep;		/* files in turn; 0: it does not rotate */
 	enum capture_point point;
+	bool		 keys;		/* --capture-keys */
+	int		 keys_fd;	/* both ends of the FIFO */
+	char		 keys_path[64];	/* "": there is none */
 	bool		 on_stdout;
 	/* Those of the tree's view first, then those of the host's (egress). */
 	struct capture_file file[2 * CAPTURE_FILES_MAX];
@@ -50,6 +54,8 @@ struct capture {
 	  "keep the first N bytes of each packet (0: all)" },				\
 	{ 0,   "capture-segment", NULL,		capture_set_segment,			\
 	  "cut offloaded packets to those that a wire would carry" },			\
+	{ 0,   "capture-keys",	NULL,		capture_set_keys,			\
+	  "put the secrets of the tree's TLS into the file (SSLKEYLOGFILE)" },		\
 	{ 0,   "capture-rotate", "SIZE|SECONDS", capture_set_rotate,			\
 	  "begin another file after so much, or so long" },				\
 	{ 0,   "capture-keep",	"N",		capture_set_keep,			\
@@ -62,6 +68,7 @@ bool	capture_set_point(void *, const char *, char *);
 bool	capture_set_filter(void *, const char *, char *);
 bool	capture_set_snaplen(void *, const char *, char *);
 bool	capture_set_segment(void *, const char *, char *);
+bool	capture_set_keys(void *, const char *, char *);
 bool	capture_set_rotate(void *, const char *, char *);
 bool	capture_set_keep(void *, const char *, char *);
 bool	capture_set_overflow(void *, const char *, char *);
@@ -69,7 +76,9 @@ bool	capture_set_overflow(void *, const char *, char *);
 /* Do they fit together?  Ends the process where not. */
 void	capture_check(struct conf *);
 /* Open the files with the caller's rights; ends the process where one cannot be. */
-void	capture_open(struct conf *);
+void	capture_open(struct conf *, const struct identity *);
+/* The run has ended: nothing of it stays but the files. */
+void	capture_close(struct conf *);
 /* What -C was given, or would have been. */
 const char	*capture_point_name(const struct capture *);
 /* The name of a view's file before it is numbered: "child", "egress". */

@@ -53,6 +53,7 @@ failure_end(struct run *r, int code, const char *reason)
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (r->helpers.helper[k].pid > 0 && !r->helpers.helper[k].ended)
 			waitid(P_PID, (id_t)r->helpers.helper[k].pid, &info, WEXITED);
+	capture_close((struct conf *)r->conf);
 	status_exit(r->conf, code, reason, r->detail[0] != '\0' ? r->detail : NULL);
 	exit(code);
 }

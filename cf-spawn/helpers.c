@@ -219,6 +219,8 @@ wire_capture(struct start *stack, struct start *policy, struct start *capture,
 		    conf->capture.file[i].fd);
 	arg_fd(policy, "--info-fd", info[0]);
 	arg_fd(capture, "--info-fd", info[1]);
+	if (conf->capture.keys)
+		arg_fd(capture, "--keys-fd", conf->capture.keys_fd);
 }
 
 /* Make all channels and arguments. */

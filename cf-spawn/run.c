@@ -264,7 +264,7 @@ run(struct conf *conf)
 	helpers_find_programs(conf);
 	if (conf->check_only)
 		return check_only(&r);
-	capture_open(conf);
+	capture_open(conf, &r.id);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
@@ -272,6 +272,7 @@ run(struct conf *conf)
 	lead(&r);
 	leak_judge(&r);
 	summarise(&r);
+	capture_close(conf);
 	status_exit(conf, r.code, r.reason, r.detail[0] != '\0' ? r.detail : NULL);
 	return r.code;
 }

@@ -121,6 +121,44 @@ a_slow_reader_loses_packets_only_where_that_was_asked_for() {
 }
 it a_slow_reader_loses_packets_only_where_that_was_asked_for
 
+# The reader has the file and nothing else.
+tls_can_be_read() {	# WHAT COMMAND ...
+	cf -c run.pcapng --capture-keys -- "$@" >out 2>err
+	same answer "$(tail -n 1 out)" hello
+	no_remarks run.pcapng
+	"$NET_DIR/blocks.py" run.pcapng whole
+	local stream
+	same request "$(fields run.pcapng http.request http.request.uri)" /hello
+	stream=$(fields run.pcapng http.request tcp.stream)
+	like reply "$(tshark -r run.pcapng -q -z "follow,tls,ascii,$stream" 2>/dev/null)" '200 .*hello'
+	same left "$(ls "$T/tmp")" ''
+}
+tls_of_curl() {	# PORT OPTION ...
+	local port=$1
+	shift
+	tls_can_be_read curl -sS --http1.1 --cacert "$T/ca.pem" "$@" "https://example.test:$port/hello"
+}
+tls_of_python() {
+	tls_can_be_read python3 -c "import ssl, urllib.request as u
+c = ssl.create_default_context(cafile='$T/ca.pem')
+print(u.urlopen('https://example.test:8443/hello', context=c).read().decode(), end='')"
+}
+(cd "$T/www" && serve openssl s_server -tls1_3 -accept 8443 -cert "$T/server.pem" -key "$T/server.key" \
+    -WWW -quiet)
+must until_true 10 listening 203.0.113.10 8443
+it tls_of_curl 443 --tls-max 1.2
+it tls_of_curl 8443 --tlsv1.3
+it tls_of_python
+
+# What a program writes there that are no secrets is not in the file.
+only_secrets_go_into_the_file() {
+	cf -c run.pcapng --capture-keys -- sh -c 'echo rubbish >$SSLKEYLOGFILE
+	    echo "CLIENT_RANDOM 00 11" >$SSLKEYLOGFILE; yes | head -c 100000 >$SSLKEYLOGFILE'
+	no_remarks run.pcapng
+	same secrets "$("$NET_DIR/blocks.py" run.pcapng lines | grep -c ^secrets)" 0
+}
+it only_secrets_go_into_the_file
+
 what_does_not_fit_is_said() {
 	status 125 cf --snaplen 5 -- true 2>err
 	like alone "$(cat err)" 'options about a capture need one: give -c FILE too'
