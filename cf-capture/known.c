@@ -18,7 +18,7 @@ LIST_HEAD(bucket, known);
 struct known_table {
 	uint64_t	 key[2];
 	size_t		 n;
-	TAILQ_HEAD(, known) all;	/* oldest first */
+	TAILQ_HEAD(, known) all, ended;	/* oldest first */
 	struct bucket	 tuple[BUCKETS], id[BUCKETS];
 };
 
@@ -32,13 +32,17 @@ known_new(void)
 		return NULL;
 	}
 	TAILQ_INIT(&t->all);
+	TAILQ_INIT(&t->ended);
 	return t;
 }
 
 static void
 forget(struct known_table *t, struct known *k)
 {
-	TAILQ_REMOVE(&t->all, k, all);
+	if (k->until != 0)
+		TAILQ_REMOVE(&t->ended, k, all);
+	else
+		TAILQ_REMOVE(&t->all, k, all);
 	LIST_REMOVE(k, by_tuple);
 	LIST_REMOVE(k, by_id);
 	free(k->comment);
@@ -46,12 +50,19 @@ forget(struct known_table *t, struct known *k)
 	t->n--;
 }
 
+/* Of those that have ended, if there is one. */
+static struct known *
+oldest(const struct known_table *t)
+{
+	return TAILQ_EMPTY(&t->ended) ? TAILQ_FIRST(&t->all) : TAILQ_FIRST(&t->ended);
+}
+
 void
 known_free(struct known_table *t)
 {
 	struct known *k;
 
-	while (t != NULL && (k = TAILQ_FIRST(&t->all)) != NULL)
+	while (t != NULL && (k = oldest(t)) != NULL)
 		forget(t, k);
 	free(t);
 }
@@ -94,6 +105,27 @@ find_id(struct known_table *t, uint64_t id)
 	return NULL;
 }
 
+void
+known_end(struct known_table *t, uint64_t id, uint64_t until_ns)
+{
+	struct known *k = find_id(t, id);
+
+	if (k == NULL || k->until != 0)
+		return;
+	TAILQ_REMOVE(&t->all, k, all);
+	k->until = until_ns;
+	TAILQ_INSERT_TAIL(&t->ended, k, all);
+}
+
+void
+known_expire(struct known_table *t, uint64_t now_ns)
+{
+	struct known *k;
+
+	while ((k = TAILQ_FIRST(&t->ended)) != NULL && k->until <= now_ns)
+		forget(t, k);
+}
+
 static struct known *
 add(struct known_table *t, uint64_t id, const struct msg_flow *m)
 {
@@ -102,7 +134,7 @@ add(struct known_table *t, uint64_t id, const struct msg_flow *m)
 	if (k == NULL)
 		return NULL;
 	if (t->n == KNOWN_MAX)
-		forget(t, TAILQ_FIRST(&t->all));
+		forget(t, oldest(t));
 	*k = (struct known){ .id = id, .tuple = { m->proto, m->src, m->dst } };
 	if (m->proto != IPPROTO_TCP && m->proto != IPPROTO_UDP)
 		k->tuple.dst.port = 0;	/* echo has none */

@@ -23,6 +23,7 @@ struct known {
 	struct tuple	 tuple;
 	uint64_t	 id;
 	enum flow_state	 state;
+	uint64_t	 until;		/* ns; 0: for as long as there is room */
 	struct addr	 local;		/* with FLOW_IS_OPEN */
 	uint32_t	 pid;		/* 0: not known */
 	char		 comm[COMM_LEN];
@@ -37,6 +38,9 @@ void			 known_free(struct known_table *);
 /* Take a FLOW in; words are its tail. */
 void			 known_tell(struct known_table *, uint64_t id, const struct msg_flow *,
 			    const char *words, size_t len);
+/* It has ended: forget it then. */
+void			 known_end(struct known_table *, uint64_t id, uint64_t until_ns);
+void			 known_expire(struct known_table *, uint64_t now_ns);
 struct known		*known_find(struct known_table *, const struct tuple *);
 
 #endif

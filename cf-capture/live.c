@@ -32,6 +32,7 @@
 #include "capture.h"
 #include "log.h"
 #include "netns.h"
+#include "wire.h"
 
 #define RING_BYTES	(16 << 20)	/* of packets that the kernel keeps for us */
 #define SNAPLEN_ALL	262144
@@ -54,10 +55,15 @@ const struct sandbox_row *const live_sandbox[] = {
 	sandbox_base, live_rows, out_rows, capture_rows, NULL
 };
 
+const struct sandbox_row *const wire_sandbox[] = {
+	sandbox_base, live_rows, sandbox_chan_plain, out_rows, capture_rows, NULL
+};
+
 struct live {
 	struct capture	 capture;
 	const struct capture_conf *conf;
 	pcap_t		*pcap;
+	char		*name;			/* of the interface */
 	int		 signal_fd;
 	uint64_t	 began, said;		/* ms of the monotonic clock */
 	uint64_t	 said_packets;
@@ -139,7 +145,7 @@ no_capture(const char *name, pcap_t *p, int rc)
 }
 
 static pcap_t *
-interface_open(const struct capture_want *want, const char *name)
+interface_open(const struct capture_want *want, const char *name, bool at_once)
 {
 	char why[PCAP_ERRBUF_SIZE];
 	struct bpf_program program;
@@ -151,6 +157,7 @@ interface_open(const struct capture_want *want, const char *name)
 	pcap_set_snaplen(p, want->snaplen > 0 ? (int)want->snaplen : SNAPLEN_ALL);
 	pcap_set_timeout(p, WAKE_MS);
 	pcap_set_buffer_size(p, RING_BYTES);
+	pcap_set_immediate_mode(p, at_once);
 	pcap_set_tstamp_precision(p, PCAP_TSTAMP_PRECISION_NANO);
 	if ((rc = pcap_activate(p)) < 0)
 		no_capture(name, p, rc);
@@ -176,11 +183,22 @@ interface_describe(struct live *l, const char *name)
 	i.linktype = dlt == DLT_RAW ? LINKTYPE_RAW : (uint32_t)dlt;
 	i.snaplen = (uint32_t)pcap_snapshot(l->pcap);
 	log_escape(i.name, sizeof(i.name), name);
-	snprintf(i.description, sizeof(i.description), "netns %.200s", l->conf->netns);
+	if (l->conf->netns != NULL)
+		snprintf(i.description, sizeof(i.description), "netns %.200s", l->conf->netns);
+	else
+		snprintf(i.description, sizeof(i.description),
+		    "childflow view=wire-egress backend=%.40s kind=wire interface=%.80s",
+		    l->conf->backend != NULL ? l->conf->backend : "none", i.name);
 	capture_interface(&l->capture, &i);
 }
 
 /* ---- packets ---- */
+
+static bool
+is_wire(const struct live *l)
+{
+	return l->conf->tuples_fd != -1;
+}
 
 static void
 say(struct live *l)
@@ -208,11 +226,16 @@ on_packet(u_char *arg, const struct pcap_pkthdr *h, const u_char *data)
 {
 	struct live *l = (struct live *)(void *)arg;
 
+	const struct captured p = { .data = data, .len = h->caplen, .orig_len = h->len,
+	    .time = (uint64_t)h->ts.tv_sec * 1000000000u + (uint64_t)h->ts.tv_usec };
+
 	if (l->stop)
 		return;
-	capture_packet(&l->capture, &(struct captured){ .data = data, .len = h->caplen,
-	    .orig_len = h->len,
-	    .time = (uint64_t)h->ts.tv_sec * 1000000000u + (uint64_t)h->ts.tv_usec });
+	if (is_wire(l)) {
+		wire_packet(&p);
+		return;
+	}
+	capture_packet(&l->capture, &p);
 	if (is_enough(l)) {
 		l->stop = true;
 		pcap_breakloop(l->pcap);
@@ -254,6 +277,8 @@ take(struct live *l)
 		l->status = 1;
 		l->stop = true;
 	}
+	if (is_wire(l))
+		wire_turn(false);
 	if (!out_flush(&l->capture.out)) {
 		log_warn("cannot write %s, the capture ends here", files_name(l->conf));
 		l->status = STATUS_LOST;
@@ -264,16 +289,19 @@ take(struct live *l)
 static void
 loop(struct live *l)
 {
-	struct pollfd p[2] = {
+	struct pollfd p[3] = {
 		{ .fd = pcap_get_selectable_fd(l->pcap), .events = POLLIN },
 		{ .fd = l->signal_fd, .events = POLLIN },
+		{ .fd = is_wire(l) ? wire_fd() : -1, .events = POLLIN },
 	};
 	const struct timespec tick = { .tv_nsec = TICK_MS * 1000000L };
 
 	while (!l->stop) {
-		ppoll(p, 2, &tick, NULL);
+		ppoll(p, 3, &tick, NULL);
 		if (p[1].revents != 0)
 			on_signal(l);
+		if (p[2].revents != 0)
+			l->stop |= !wire_read();
 		take(l);
 		on_time(l);
 	}
@@ -290,6 +318,8 @@ last_packets(struct live *l)
 	l->stop = false;
 	ppoll(NULL, 0, &block, NULL);
 	take(l);
+	if (is_wire(l))
+		wire_turn(true);
 }
 
 /* ---- the capturer ---- */
@@ -324,38 +354,69 @@ statistics(struct live *l)
 		    st.ps_drop, (unsigned long long)i->received);
 }
 
+/* What stands before the IP header. */
+static size_t
+link_head(int dlt)
+{
+	if (dlt == DLT_EN10MB)
+		return 14;
+	if (dlt == DLT_RAW)
+		return 0;
+	fatalx("the interface to the internet is of a kind that cannot be matched with flows (-C egress "
+	    "can)");
+}
+
+static void
+source_open(struct live *l, const struct capture_conf *conf, int ns_fd)
+{
+	char *name;
+
+	if (ns_fd != -1) {
+		netns_enter(&(struct netns){ .fd = ns_fd }, conf->netns);
+		close(ns_fd);
+	}
+	name = interface_name(conf);
+	l->pcap = interface_open(&conf->want, name, is_wire(l));
+	l->name = name;
+}
+
+/* ns: NULL where we are in it already. */
 static int
 capturer(const struct capture_conf *conf, const struct netns *ns)
 {
 	static struct live l;
-	int fds[FILES_MAX], keep[FILES_MAX + 2], rfd, wfd;
-	int ns_fd = fcntl(ns->fd, F_DUPFD_CLOEXEC, OUT_FD + FILES_MAX);	/* not where files go */
-	size_t n = files_open(conf, fds);
+	int fds[FILES_MAX], keep[FILES_MAX + 3], rfd, wfd, ns_fd = -1;
+	size_t n = files_open(conf, fds), kept = 0;
 	const char *why;
 	sigset_t mask;
-	char *name;
 
+	if (ns != NULL)			/* not where files go */
+		ns_fd = fcntl(ns->fd, F_DUPFD_CLOEXEC, OUT_FD + FILES_MAX);
 	l.conf = conf;
 	for (size_t i = 0; i < n; i++)
-		keep[i] = fds[i];
-	keep[n] = ns_fd;
-	keep[n + 1] = -1;
+		keep[kept++] = fds[i];
+	if (ns_fd != -1)
+		keep[kept++] = ns_fd;
+	if (conf->tuples_fd != -1)
+		keep[kept++] = conf->tuples_fd;
+	keep[kept] = -1;
 	sandbox_prepare(&rfd, &wfd, keep);
 	close(rfd);
-	close(wfd);
+	if (wfd != rfd)
+		close(wfd);
 	signals_take(&l, &mask);
-	netns_enter(&(struct netns){ .fd = ns_fd }, conf->netns);
-	close(ns_fd);
-	name = interface_name(conf);
-	l.pcap = interface_open(&conf->want, name);
+	source_open(&l, conf, ns_fd);
 	if ((why = capture_init(&l.capture, &conf->want, fds, n, pcap_datalink(l.pcap))) != NULL)
 		fatalx("cannot start: %s", why);
-	interface_describe(&l, name);
-	free(name);
+	interface_describe(&l, l.name);
+	if (is_wire(&l))
+		wire_open(conf->tuples_fd, link_head(pcap_datalink(l.pcap)), &l.capture);
 	netns_drop_rights();
 	l.began = l.said = now_ms();
-	sandbox_seal(live_sandbox);
+	sandbox_seal(is_wire(&l) ? wire_sandbox : live_sandbox);
 	log_info("capturing");
+	if (is_wire(&l))
+		wire_hello();
 	loop(&l);
 	last_packets(&l);
 	statistics(&l);
@@ -423,6 +484,8 @@ live_run(const struct capture_conf *conf)
 {
 	struct netns ns;
 
+	if (conf->netns == NULL)
+		return capturer(conf, NULL);
 	netns_find(&ns, conf->netns);
 	if (conf->list) {
 		netns_enter(&ns, conf->netns);

@@ -101,6 +101,12 @@ set_keys_fd(void *conf, const char *arg, char *why)
 }
 
 static bool
+set_tuples_fd(void *conf, const char *arg, char *why)
+{
+	return cli_fd(arg, &((struct options *)conf)->conf.tuples_fd, why);
+}
+
+static bool
 set_backend(void *conf, const char *arg, char *why)
 {
 	return set_text(&((struct options *)conf)->conf.backend, arg, "a name", why);
@@ -219,6 +225,8 @@ static const struct cli_option options[] = {
 	{ 0,   "egress-name", "NAME", set_egress_name, "which interface that is" },
 	{ 0,   "egress-addr", "ADDR", set_egress_addr, "and its address, for packets of no flow" },
 	{ 0,   "info-fd",  "N",    set_info_fd,  "a channel to cf-proxy, which tells of flows" },
+	{ 0,   "tuples-fd", "N",   set_tuples_fd,
+	  "live on -i of this namespace: what the dialler tells of there, and nothing else" },
 	{ 0,   "keys-fd",  "N",    set_keys_fd,  "read secrets of TLS there, and put them into the file" },
 	{ 0,   "backend",  "NAME", set_backend,  "describe interfaces in childflow's form" },
 	{ 0,   "filter",   "EXPR", set_filter,   "only packets that match (pcap-filter(7))" },
@@ -277,8 +285,10 @@ static void
 check(struct options *o)
 {
 	struct capture_conf *c = &o->conf;
-	bool live = c->netns != NULL;
+	bool wire = c->tuples_fd != -1, live = c->netns != NULL || wire;
 
+	if (wire && (c->netns != NULL || c->interface == NULL || c->path != NULL))
+		usage("--tuples-fd needs -i and --write-fd, and no --netns");
 	if (live && o->frames)
 		usage("--netns and --frames exclude each other");
 	if (!live && (c->interface != NULL || c->list || c->count > 0 || c->duration > 0 || c->size > 0))
@@ -314,9 +324,10 @@ main(int argc, char *argv[])
 	operands(&o, argv + cli_parse(&cli, &o, argc, argv, 2));
 	log_init("cf-capture", o.verbose);
 	if (o.print) {
-		sandbox_print(o.conf.netns != NULL ? live_sandbox : capture_sandbox);
+		sandbox_print(o.conf.tuples_fd != -1 ? wire_sandbox :
+		    o.conf.netns != NULL ? live_sandbox : capture_sandbox);
 		return 0;
 	}
 	check(&o);
-	return o.conf.netns != NULL ? live_run(&o.conf) : capture_run(&o.conf);
+	return o.conf.netns != NULL || o.conf.tuples_fd != -1 ? live_run(&o.conf) : capture_run(&o.conf);
 }

@@ -564,14 +564,22 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 }
 
 static void
+clients_hello(void *arg)
+{
+	struct dialler *d = arg;
+
+	for (size_t i = 0; i < d->n_clients; i++)
+		chan_hello(d->clients[i].chan, MSG_CAP_FD);
+}
+
+static void
 dial_hello(void *arg)
 {
 	struct dialler *d = arg;
 
 	control_hello(d->control);
 	info_hello();
-	for (size_t i = 0; i < d->n_clients; i++)
-		chan_hello(d->clients[i].chan, MSG_CAP_FD);
+	info_when_ready(clients_hello, d);
 }
 
 static int

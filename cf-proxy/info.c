@@ -48,6 +48,28 @@ info_hello(void)
 		chan_hello(chan, 0);
 }
 
+static void	(*on_ready)(void *);
+static void	*on_ready_arg;
+
+static void
+on_hello(struct chan *c)
+{
+	(void)c;
+	on_ready(on_ready_arg);
+}
+
+void
+info_when_ready(void (*fn)(void *), void *arg)
+{
+	if (chan == NULL) {
+		fn(arg);
+		return;
+	}
+	on_ready = fn;
+	on_ready_arg = arg;
+	chan_on_hello(chan, on_hello);
+}
+
 static bool
 can_tell(void)
 {

@@ -50,7 +50,7 @@ capture_set_file(void *conf, const char *arg, char *why)
 }
 
 static const char *const points[] = { [POINT_CHILD] = "child", [POINT_EGRESS] = "egress",
-    [POINT_BOTH] = "both" };
+    [POINT_WIRE] = "wire-egress", [POINT_BOTH] = "both" };
 
 bool
 capture_set_point(void *conf, const char *arg, char *why)
@@ -60,7 +60,7 @@ capture_set_point(void *conf, const char *arg, char *why)
 			((struct conf *)conf)->capture.point = (enum capture_point)i;
 			return true;
 		}
-	snprintf(why, CLI_WHY_LEN, "write child, egress or both");
+	snprintf(why, CLI_WHY_LEN, "write child, egress, wire-egress or both");
 	return false;
 }
 
@@ -151,6 +151,9 @@ capture_check(struct conf *conf)
 	if (c->on_stdout && conf->status_fd == STDOUT_FILENO)
 		fatalx("--status-fd 1 and -c - cannot both have standard output: give --status-fd "
 		    "another descriptor");
+	if (c->point == POINT_WIRE && (c->keys || c->segment || c->drop))
+		fatalx("--capture-keys, --capture-segment and --capture-overflow are not for -C wire-egress "
+		    "(-C egress has them)");
 	if (c->rotate != NULL && c->keep == 0)
 		c->keep = KEEP_DEFAULT;
 }
@@ -255,6 +258,26 @@ egress_find(struct capture *c)
 }
 
 bool
+capture_is_wire(const struct conf *conf)
+{
+	return conf->capture_file != NULL && conf->capture.point == POINT_WIRE;
+}
+
+/* What cf-capture will do; it could say less well why it cannot. */
+static void
+wire_try(const struct capture *c)
+{
+	int fd;
+
+	if (c->egress_name[0] == '\0')
+		fatalx("-C wire-egress: no interface leads to the internet (-C egress needs none)");
+	if ((fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)) == -1)
+		fatal("-C wire-egress takes CAP_NET_RAW on the host (be root; -C egress shows the same "
+		    "flows without it)");
+	close(fd);
+}
+
+bool
 capture_view_path(const struct conf *conf, const char *view, char *out, size_t len)
 {
 	if (conf->capture.point == POINT_BOTH)
@@ -330,6 +353,8 @@ capture_open(struct conf *conf, const struct identity *id)
 		return;
 	if (c->point != POINT_CHILD)
 		egress_find(c);
+	if (c->point == POINT_WIRE)
+		wire_try(c);
 	if (c->on_stdout)
 		stdout_take(c);
 	else if (c->point == POINT_CHILD || c->point == POINT_BOTH)
@@ -353,7 +378,8 @@ capture_args(const struct conf *conf, const char *args[CAPTURE_ARGS_MAX])
 	const struct capture *c = &conf->capture;
 	const struct { const char *option, *value; } pairs[] = {
 		{ "--filter", c->filter }, { "--snaplen", c->snaplen }, { "--rotate", c->rotate },
-		{ "--backend", "rootless-internal" }, { "--egress-name", text_or_null(c->egress_name) },
+		{ "--backend", "rootless-internal" },
+		{ c->point == POINT_WIRE ? "-i" : "--egress-name", text_or_null(c->egress_name) },
 		{ "--egress-addr", text_or_null(c->egress_addr[0]) },
 		{ "--egress-addr", text_or_null(c->egress_addr[1]) },
 	};

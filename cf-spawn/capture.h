@@ -18,7 +18,7 @@ struct conf;
 struct identity;
 
 /* -C: where packets are looked at. */
-enum capture_point { POINT_CHILD, POINT_EGRESS, POINT_BOTH };
+enum capture_point { POINT_CHILD, POINT_EGRESS, POINT_WIRE, POINT_BOTH };
 
 /* A file of the record, opened by us; the tree must not be able to write there. */
 struct capture_file {
@@ -47,7 +47,7 @@ struct capture {
 	{ 'c', "capture",	"FILE",		capture_set_file,			\
 	  "write the tree's packets to FILE (pcapng; -: standard output)" },		\
 	{ 'C', "capture-point",	"WHERE",	capture_set_point,			\
-	  "see them at: child (the default), egress (the host), or both (two files)" },	\
+	  "see them at: child (the default), egress, both (two files), or wire-egress" },\
 	{ 0,   "capture-filter", "EXPR",	capture_set_filter,			\
 	  "only packets that match (pcap-filter(7))" },					\
 	{ 0,   "snaplen",	"N",		capture_set_snaplen,			\
@@ -79,6 +79,8 @@ void	capture_check(struct conf *);
 void	capture_open(struct conf *, const struct identity *);
 /* The run has ended: nothing of it stays but the files. */
 void	capture_close(struct conf *);
+/* Is it the host's interface that is looked at?  Then cf-capture stands outside. */
+bool	capture_is_wire(const struct conf *);
 /* What -C was given, or would have been. */
 const char	*capture_point_name(const struct capture *);
 /* The name of a view's file before it is numbered: "child", "egress". */

@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,6 +62,8 @@ struct start {
 	unsigned	 nextra;
 	char		*argv[ARGS_MAX];
 	unsigned	 argc;
+	bool		 jailed;
+	unsigned long long keep;	/* capabilities */
 };
 
 static int	program_fd[HELPER_KINDS];
@@ -199,26 +202,30 @@ arg_encdns(struct start *s, const struct conf *conf)
 
 /* cf-netstack sends every packet there, too. */
 static void
-wire_capture(struct start *stack, struct start *policy, struct start *capture,
-    const struct conf *conf)
+wire_capture(struct start *stack, struct start *policy, struct start *dialler,
+    struct start *capture, const struct conf *conf)
 {
 	const char *args[CAPTURE_ARGS_MAX];
 	size_t n = capture_args(conf, args);
+	bool wire = capture_is_wire(conf);
 	int packets[2], info[2];
 
-	pair(packets);
+	pair(packets);			/* of the host's interface nobody sends any */
 	pair(info);
-	arg_fd(stack, "--capture-fd", packets[0]);
+	if (wire)
+		close(packets[0]);
+	else
+		arg_fd(stack, "--capture-fd", packets[0]);
 	if (conf->capture.drop)
 		arg(stack, "--capture-drop");
 	capture->in = capture->out = packets[1];
 	for (size_t i = 0; i < n; i++)
 		arg(capture, args[i]);
 	for (size_t i = 0; i < conf->capture.n_files; i++)
-		arg_fd(capture, i < conf->capture.n_child ? "--write-fd" : "--egress-fd",
+		arg_fd(capture, wire || i < conf->capture.n_child ? "--write-fd" : "--egress-fd",
 		    conf->capture.file[i].fd);
-	arg_fd(policy, "--info-fd", info[0]);
-	arg_fd(capture, "--info-fd", info[1]);
+	arg_fd(wire ? dialler : policy, "--info-fd", info[0]);
+	arg_fd(capture, wire ? "--tuples-fd" : "--info-fd", info[1]);
 	if (conf->capture.keys)
 		arg_fd(capture, "--keys-fd", conf->capture.keys_fd);
 }
@@ -237,7 +244,12 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		struct start *s = &start[k];
 
 		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
-		    .wanted = kind_wanted((enum helper_kind)k, conf) };
+		    .wanted = kind_wanted((enum helper_kind)k, conf),
+		    .jailed = kinds[k].jailed };
+		if (k == HELPER_CAPTURE && capture_is_wire(conf)) {
+			s->jailed = false;
+			s->keep = 1ull << CAP_NET_RAW;
+		}
 		arg(s, kinds[k].program);
 		for (int v = 0; v < conf->verbose && v < 2 && k != HELPER_SUMMARY; v++)
 			arg(s, "-v");
@@ -293,7 +305,7 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 		arg(dialler, "--resolvers-only");
 
 	if (capture->wanted)
-		wire_capture(stack, policy, capture, conf);
+		wire_capture(stack, policy, dialler, capture, conf);
 	h->facts_fd = -1;
 	if (summary->wanted) {
 		if (pipe2(log, O_CLOEXEC) != 0)
@@ -347,8 +359,8 @@ become(const struct start *s)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	descriptors_deal(s);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || identity_bound_caps(0) != 0 ||
-	    identity_drop_caps(0) != 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || identity_bound_caps(s->keep) != 0 ||
+	    identity_drop_caps(s->keep) != 0)
 		start_failed(s, "take the powers from");
 	syscall(SYS_execveat, s->program_fd, "", s->argv, no_environment, AT_EMPTY_PATH);
 	start_failed(s, "execute");
@@ -377,7 +389,7 @@ jail_main(const struct start *start, const struct identity *id, int report_fd)
 		_exit(STATUS_FAILED);
 	}
 	for (int k = 0; k < HELPER_KINDS; k++) {
-		if (k == HELPER_NETSTACK || !kinds[k].jailed || !start[k].wanted)
+		if (k == HELPER_NETSTACK || !start[k].jailed || !start[k].wanted)
 			continue;
 		if ((pids[k] = fork_sibling()) == -1)
 			start_failed(&start[k], "start a process for");
@@ -416,7 +428,7 @@ jail_start(struct helpers *h, const struct start *start, const struct identity *
 	if (n != (ssize_t)sizeof(pids))
 		return 0;		/* it said why and is dead: the watch will find it */
 	for (int k = 0; k < HELPER_KINDS; k++)
-		if (kinds[k].jailed)
+		if (start[k].jailed)
 			h->helper[k].pid = pids[k];
 	return 0;
 }
@@ -429,6 +441,8 @@ outside_start(struct helpers *h, const struct start *s, const struct identity *i
 	if (pid == -1)
 		fatal("cannot start a process");
 	if (pid == 0) {
+		if (s->keep != 0)
+			prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 		if (identity_become_helper(id) != 0)
 			fatal("cannot become the user that the helpers run as");
 		become(s);
@@ -446,7 +460,7 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 	wire(start, h, conf, texts);
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		h->helper[k] = (struct helper){ .name = kinds[k].name };
-		if (start[k].wanted && !kinds[k].jailed)
+		if (start[k].wanted && !start[k].jailed)
 			outside_start(h, &start[k], id);
 	}
 	rc = jail_start(h, start, id);

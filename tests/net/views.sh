@@ -79,4 +79,31 @@ flows_have_a_comment_and_addresses_a_name() {
 }
 it flows_have_a_comment_and_addresses_a_name
 
+# Another process of the host talks to the same server meanwhile.
+the_wire_has_this_run_and_nothing_else() {
+	if [ "$PASS" = user ]; then
+		status 125 cf -c run.pcapng -C wire-egress -- true 2>err
+		like why "$(cat err)" 'takes CAP_NET_RAW on the host .*-C egress shows the same flows'
+		return
+	fi
+	(while [ ! -e ended ]; do curl -sS http://203.0.113.10/other -o /dev/null; done) &
+	local other=$!
+	cf -c run.pcapng -C wire-egress -- sh -c 'curl -sS http://example.test/hello
+	    ping -c 1 203.0.113.10 >/dev/null' >out
+	touch ended
+	wait $other
+	same answer "$(cat out)" hello
+	no_remarks run.pcapng
+	"$NET_DIR/blocks.py" run.pcapng whole
+	same interface "$(described run.pcapng)" \
+	    'childflow view=wire-egress backend=rootless-internal kind=wire interface=veth0'
+	same request "$(fields run.pcapng http.request http.request.uri)" /hello
+	same echo "$(packets run.pcapng icmp)" 2
+	same names "$(fields run.pcapng 'dns.flags.response == 1 && dns.qry.type == 1' dns.qry.name)" \
+	    example.test
+	same handshake "$(packets run.pcapng 'tcp.flags.syn == 1')" 2
+	like ways "$(fields run.pcapng 'tcp.flags == 2' frame.packet_flags_direction)" 0x00000002
+}
+it the_wire_has_this_run_and_nothing_else
+
 done_testing

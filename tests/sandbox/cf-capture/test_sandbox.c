@@ -101,12 +101,14 @@ START_TEST(forbidden_call_ends_the_process)
 {
 	call_ends_the_process(capture_sandbox, &forbidden[_i]);
 	call_ends_the_process(live_sandbox, &forbidden[_i]);
+	call_ends_the_process(wire_sandbox, &forbidden[_i]);
 }
 END_TEST
 
 START_TEST(live_source_only_listens)
 {
 	call_ends_the_process(live_sandbox, &forbidden_live[_i]);
+	call_ends_the_process(wire_sandbox, &forbidden_live[_i]);
 }
 END_TEST
 
