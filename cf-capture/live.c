@@ -82,40 +82,39 @@ now_ms(void)
 
 /* ---- the interface ---- */
 
-/* The first that is up and leads somewhere; else the first that is up. */
-static const char *
-choose_interface(pcap_if_t *all)
+/* The first that is up and leads somewhere; else the first that is up; NULL: there is none. */
+static char *
+choose_interface(void)
 {
+	char why[PCAP_ERRBUF_SIZE], *chosen = NULL;
 	const char *any = NULL;
+	pcap_if_t *all = NULL;
 
-	for (pcap_if_t *i = all; i != NULL; i = i->next) {
+	if (pcap_findalldevs(&all, why) != 0)
+		fatalx("cannot list the interfaces: %s", why);
+	for (pcap_if_t *i = all; i != NULL && chosen == NULL; i = i->next) {
 		if ((i->flags & PCAP_IF_UP) == 0 || strcmp(i->name, "any") == 0)
 			continue;
 		if ((i->flags & PCAP_IF_LOOPBACK) == 0)
-			return i->name;
-		if (any == NULL)
+			chosen = strdup(i->name);
+		else if (any == NULL)
 			any = i->name;
 	}
-	return any;
+	if (chosen == NULL && any != NULL)
+		chosen = strdup(any);
+	pcap_freealldevs(all);
+	return chosen;
 }
 
 static char *
 interface_name(const struct capture_conf *conf)
 {
-	const char *name = conf->interface;
-	char why[PCAP_ERRBUF_SIZE], *copy;
-	pcap_if_t *all = NULL;
+	char *name = conf->interface != NULL ? strdup(conf->interface) : choose_interface();
 
-	if (name == NULL) {
-		if (pcap_findalldevs(&all, why) != 0)
-			fatalx("cannot list the interfaces: %s", why);
-		if ((name = choose_interface(all)) == NULL)
-			fatalx("there is no interface that is up in %s (see -D)", conf->netns);
-	}
-	if ((copy = strdup(name)) == NULL)
-		fatal("cannot start");
-	pcap_freealldevs(all);
-	return copy;
+	if (name == NULL)
+		fatalx("there is no interface that is up in %s (see -D)",
+		    conf->netns != NULL ? conf->netns : "this namespace");
+	return name;
 }
 
 static void

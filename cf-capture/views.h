@@ -19,7 +19,7 @@ struct views {
 	struct addr	 egress4, egress6;	/* of packets that are of no open flow */
 	struct known_table *known;		/* NULL: nobody tells of flows */
 	bool		 has_keys;		/* secrets of TLS may come; keys.h */
-	TAILQ_HEAD(, held) held;		/* oldest first */
+	TAILQ_HEAD(held_list, held) held;		/* oldest first */
 	size_t		 n_held, held_bytes;
 };
 

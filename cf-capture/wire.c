@@ -40,7 +40,7 @@ static struct {
 	struct known_table *sockets;
 	size_t		 head;
 	size_t		 bytes;
-	TAILQ_HEAD(, held) held;
+	TAILQ_HEAD(held_list, held) held;
 } wire;
 
 static uint64_t
@@ -127,6 +127,7 @@ direction_of(const struct captured *p)
 {
 	struct tuple t;
 
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see through TAILQ_REMOVE */
 	if (p->len <= wire.head)
 		return 0;
 	for (uint32_t outward = 0; outward < 2; outward++)

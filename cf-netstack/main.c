@@ -18,6 +18,7 @@ struct conf {
 	int	proxy_fd, dns_fd, capture_fd, tun_fd;
 	int	verbose;
 	bool	print, capture_drop;
+	long	capture_snaplen;
 };
 
 static const struct cli	netstack_cli;
@@ -27,6 +28,12 @@ CLI_SET(conf, dns_fd, cli_fd)
 CLI_SET(conf, capture_fd, cli_fd)
 CLI_SET(conf, tun_fd, cli_fd)
 CLI_SET(conf, capture_drop, cli_true)
+
+static bool
+set_capture_snaplen(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, MSG_PACKET_MAX, &((struct conf *)conf)->capture_snaplen, why);
+}
 CLI_SET_HELPER(conf, netstack_cli)
 
 static const struct cli_option options[] = {
@@ -35,6 +42,8 @@ static const struct cli_option options[] = {
 	{ 0,   "capture-fd", "N", set_capture_fd, "channel to cf-capture: every packet goes there, too" },
 	{ 0,   "capture-drop", NULL, set_capture_drop,
 	  "leave packets out where cf-capture is slow (else the tree waits for it)" },
+	{ 0,   "capture-snaplen", "N", set_capture_snaplen,
+	  "cf-capture gets the first N bytes of each packet (0: all)" },
 	{ 0,   "tun-fd",     "N", set_tun_fd,     "the TUN device, where it does not come by message" },
 	{ 'n', "print",      NULL, set_print,     "print what the sandbox allows, and exit" },
 	{ 'v', "verbose",    NULL, set_verbose,   "say more on standard error; twice: each step" },
@@ -79,6 +88,7 @@ main(int argc, char *argv[])
 	sandbox_prepare(&fds.spawn_r, &fds.spawn_w, keep);
 	loop_open(&loop, &stack, &fds);
 	stack.capture_drop = conf.capture_drop;
+	stack.capture_snaplen = (size_t)conf.capture_snaplen;
 	sandbox_seal(netstack_sandbox);
 	return loop_run(&loop);
 }

@@ -30,6 +30,7 @@
 #include "stem.h"
 
 #define KEEP_DEFAULT	10
+#define HEADS_LEAST	160	/* bytes: of an ICMP error, what tells of which flow it is */
 #define ROTATE_LEAST	4096	/* bytes; cf-capture's own limit */
 
 /* ---- options ---- */
@@ -255,6 +256,18 @@ egress_find(struct capture *c)
 		}
 		close(fd);
 	}
+}
+
+/* What looks into packets needs them whole; flows are told by their first bytes. */
+long
+capture_needs(const struct conf *conf)
+{
+	const struct capture *c = &conf->capture;
+	long n = c->snaplen != NULL ? strtol(c->snaplen, NULL, 10) : 0;
+
+	if (n == 0 || c->filter != NULL || c->segment || c->keys)
+		return 0;
+	return n > HEADS_LEAST ? n : HEADS_LEAST;
 }
 
 bool

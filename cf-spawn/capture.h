@@ -79,6 +79,8 @@ void	capture_check(struct conf *);
 void	capture_open(struct conf *, const struct identity *);
 /* The run has ended: nothing of it stays but the files. */
 void	capture_close(struct conf *);
+/* How many bytes of a packet cf-capture needs to see; 0: all. */
+long	capture_needs(const struct conf *);
 /* Is it the host's interface that is looked at?  Then cf-capture stands outside. */
 bool	capture_is_wire(const struct conf *);
 /* What -C was given, or would have been. */

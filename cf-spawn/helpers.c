@@ -216,6 +216,8 @@ wire_capture(struct start *stack, struct start *policy, struct start *dialler,
 		close(packets[0]);
 	else
 		arg_fd(stack, "--capture-fd", packets[0]);
+	if (capture_needs(conf) > 0)
+		arg_number(stack, "--capture-snaplen", capture_needs(conf));
 	if (conf->capture.drop)
 		arg(stack, "--capture-drop");
 	capture->in = capture->out = packets[1];

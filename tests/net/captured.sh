@@ -41,6 +41,11 @@ filter_snaplen_and_segments() {
 	same others "$(packets run.pcapng '!tcp')" 0
 	same longest "$(fields run.pcapng '' frame.cap_len | sort -n | tail -n 1)" 128
 	[ "$(fields run.pcapng '' frame.len | sort -n | tail -n 1)" -le 1500 ]
+	cf -c heads.pcapng --snaplen 128 -- curl -sS http://203.0.113.10/big -o got
+	no_remarks heads.pcapng
+	same longest "$(fields heads.pcapng '' frame.cap_len | sort -n | tail -n 1)" 128
+	same payload "$(fields heads.pcapng 'tcp.srcport == 80 && !tcp.analysis.retransmission' tcp.len |
+	    awk '{ n += $1 } END { print (n > 3000000 && n < 3001000) }')" 1
 	cf -c all.pcapng --capture-segment -- curl -sS http://203.0.113.10/big -o got
 	same sums "$(tshark -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -r all.pcapng \
 	    -Y 'tcp.checksum.status == 0 || ip.checksum.status == 0' 2>/dev/null)" ''
