@@ -32,7 +32,7 @@ LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
 LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
 LIBS.cf-proxy    := libuv libseccomp jansson libnghttp2 nettle
-LIBS.cf-capture  := libuv libseccomp
+LIBS.cf-capture  := libuv libseccomp libpcap
 LIBS.cf-upstream := libuv libseccomp
 LIBS.cf-upstream-tls := libuv libseccomp libssl libcrypto
 LIBS.cf-listen   := libuv libseccomp libidn2
@@ -51,7 +51,7 @@ ALSO.cf-upstream-tls := $(patsubst %.c,%.o,$(filter-out cf-proxy/upstream/notls.
 	$(wildcard cf-proxy/upstream/*.c)))
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 # Profiles mean the same to both.
-ALSO.cf-doctor   += $(patsubst %,cf-spawn/%.o,convert hosts identity options profile profile_key \
+ALSO.cf-doctor   += $(patsubst %,cf-spawn/%.o,capture convert hosts identity options profile profile_key \
 	pipes proxyopts seal settings tomlread trust)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
@@ -59,7 +59,7 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev
 	libtomlplusplus-dev g++ check
 DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9-dnsutils iperf3 openssl \
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
-	expect tshark traceroute procps mtr-tiny iputils-tracepath nmap tftp-hpa \
+	expect tshark traceroute procps tcpdump mtr-tiny iputils-tracepath nmap tftp-hpa \
 	ngtcp2-client ngtcp2-server unbound busybox-static python3-jsonschema tinyproxy \
 	squid-openssl microsocks dante-server stunnel4 haproxy openssh-server
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \

@@ -1,135 +1,128 @@
 /*
- * frames.c - frames become blocks.
+ * frames.c - frames of a channel become packets of the capture.
  *
  * cf-netstack holds the other end of the channel.  It parses what the tree sends, so it
  * may have fallen: a frame that makes no sense ends the capture with a reason, names are
  * escaped, and the worst that can be written is a wrong packet in a well-formed block.
  *
- * Interfaces are numbered 0, 1, ... in the order of their INTERFACE frames, as pcapng
- * numbers them; a PACKET names one that is there.
+ * Interfaces are numbered 0, 1, ... in the order of their INTERFACE frames; a PACKET names one
+ * that is there.  A filter is compiled before the seal, when no interface is known yet: for raw IP,
+ * which is what cf-netstack has.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
 
 #include "capture.h"
 #include "log.h"
+#include "views.h"
 
-#ifndef CF_VERSION
-#define CF_VERSION "0"
-#endif
-
-#define BLOCK_ROOM	(4 * PCAPNG_TEXT_MAX)	/* any block but a packet's */
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-bool
-capture_init(struct capture *c, int fd)
-{
-	struct utsname u = { .machine = "unknown", .sysname = "Linux" };
-	char os[sizeof(u.sysname) + sizeof(u.release) + 2];
-	struct wr w;
-
-	memset(c, 0, sizeof(*c));
-	if (!out_init(&c->out, fd))
-		return false;
-	uname(&u);
-	snprintf(os, sizeof(os), "%s %s", u.sysname, u.release);
-	w = out_room(&c->out, BLOCK_ROOM);
-	pcapng_section_put(&w, &(struct pcapng_section){ .hardware = u.machine, .os = os,
-	    .application = "cf-capture " CF_VERSION });
-	out_block(&c->out, &w);
-	return true;
-}
-
-bool
-capture_done(struct capture *c)
-{
-	uint64_t end = now_ns();
-	struct wr w;
-
-	for (size_t i = 0; i < c->ninterfaces; i++) {
-		w = out_room(&c->out, BLOCK_ROOM);
-		pcapng_statistics_put(&w, &(struct pcapng_statistics){ .interface = (uint32_t)i,
-		    .start = c->interface[i].start, .end = end,
-		    .received = c->interface[i].received });
-		out_block(&c->out, &w);
-	}
-	return out_done(&c->out);
-}
+#define LINKTYPE_RAW	101
 
 static void
 on_interface(struct chan *chan, const struct frame *f, int fd)
 {
-	struct capture *c = chan_arg(chan);
+	struct views *v = chan_arg(chan);
+	const struct capture *c = views_any(v);
 	struct rd r = rd_over(f->body, f->len);
-	char raw[MSG_TEXT_MAX + 1] = "", name[4 * sizeof(raw) + 8];
+	struct capture_interface i = { 0 };
+	char raw[MSG_TEXT_MAX + 1] = "";
 	struct msg_interface m;
-	struct wr w;
+	const char *why = NULL;
 
 	(void)fd;
-	if (!msg_interface_get(&r, &m) || f->flow != c->ninterfaces) {
+	if (!msg_interface_get(&r, &m) || f->flow != c->n_interfaces) {
 		chan_fail(chan, "bad INTERFACE");
 		return;
 	}
-	if (c->ninterfaces == INTERFACES_MAX) {
-		chan_fail(chan, "too many interfaces");
-		return;
-	}
 	rd_bytes(&r, raw, rd_left(&r));
-	log_escape(name, sizeof(name), raw);
-	c->interface[c->ninterfaces].snaplen = m.snaplen == 0 ? MSG_PACKET_MAX : m.snaplen;
-	c->interface[c->ninterfaces].start = now_ns();
-	c->ninterfaces++;
-	w = out_room(&c->out, BLOCK_ROOM);
-	pcapng_interface_put(&w, &(struct pcapng_interface){
-	    .linktype = (uint16_t)m.linktype, .snaplen = m.snaplen, .name = name });
-	out_block(&c->out, &w);
-	log_debug("interface %zu is %s, link type %u", c->ninterfaces - 1, name, m.linktype);
+	log_escape(i.name, sizeof(i.name), raw);
+	i.linktype = m.linktype;
+	i.snaplen = m.snaplen;
+	snprintf(i.comment, sizeof(i.comment), "mtu %u", m.mtu);
+	if (c->filter != NULL && m.linktype != LINKTYPE_RAW)
+		why = "an interface without raw IP, which is all that the filter knows";
+	else if (!views_interface(v, &i))
+		why = "too many interfaces";
+	if (why != NULL)
+		chan_fail(chan, why);
 }
 
 static void
 on_packet(struct chan *chan, const struct frame *f, int fd)
 {
-	struct capture *c = chan_arg(chan);
+	struct views *v = chan_arg(chan);
+	const struct capture *c = views_any(v);
 	struct rd r = rd_over(f->body, f->len);
 	struct msg_packet m;
-	size_t len;
-	struct wr w;
 
 	(void)fd;
 	if (!msg_packet_get(&r, &m) || m.orig_len < rd_left(&r)) {
 		chan_fail(chan, "bad PACKET");
 		return;
 	}
-	if (f->flow >= c->ninterfaces) {
+	if (f->flow >= c->n_interfaces) {
 		chan_fail(chan, "PACKET of an interface that was not announced");
 		return;
 	}
-	len = rd_left(&r);
-	if (len > c->interface[f->flow].snaplen)
-		len = c->interface[f->flow].snaplen;
-	c->interface[f->flow].received++;
-	w = out_room(&c->out, len + PCAPNG_PACKET_EXTRA);
-	pcapng_packet_put(&w, &(struct pcapng_packet){ .interface = (uint32_t)f->flow,
-	    .time = m.time, .orig_len = m.orig_len, .flags = m.direction, .data = r.p,
-	    .len = len });
-	out_block(&c->out, &w);
+	views_packet(v, &(struct captured){ .interface = (uint32_t)f->flow, .time = m.time,
+	    .orig_len = m.orig_len, .direction = m.direction, .segment = m.segment,
+	    .dropped = m.dropped, .data = r.p, .len = rd_left(&r) });
 }
+
+static void
+on_dropped(struct chan *chan, const struct frame *f, int fd)
+{
+	struct views *v = chan_arg(chan);
+	const struct capture *c = views_any(v);
+	struct rd r = rd_over(f->body, f->len);
+
+	(void)fd;
+	if (f->flow < c->n_interfaces)
+		views_dropped(v, (uint32_t)f->flow, rd_le32(&r));
+	else
+		chan_fail(chan, "DROPPED of an interface that was not announced");
+}
+
+/* ---- of cf-proxy ---- */
+
+static void
+on_flow(struct chan *chan, const struct frame *f, int fd)
+{
+	struct views *v = chan_arg(chan);
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_flow m;
+
+	(void)fd;
+	if (msg_flow_get(&r, &m))
+		known_tell(v->known, f->flow, &m, (const char *)r.p, rd_left(&r));
+	else
+		chan_fail(chan, "bad FLOW");
+}
+
+static void
+on_name(struct chan *chan, const struct frame *f, int fd)
+{
+	struct rd r = rd_over(f->body, f->len);
+	struct msg_name m;
+
+	(void)fd;
+	if (msg_name_get(&r, &m) && rd_left(&r) > 0 && memchr(r.p, 0, rd_left(&r)) == NULL)
+		views_name(chan_arg(chan), &m.addr, (const char *)r.p, rd_left(&r));
+	else
+		chan_fail(chan, "bad NAME");
+}
+
+const struct chan_handler info_handlers[] = {
+	{ MSG_FLOW, on_flow },
+	{ MSG_NAME, on_name },
+	{ 0, NULL }
+};
 
 const struct chan_handler capture_handlers[] = {
 	{ MSG_INTERFACE, on_interface },
 	{ MSG_PACKET, on_packet },
+	{ MSG_DROPPED, on_dropped },
 	{ 0, NULL }
 };

@@ -18,9 +18,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ALLOW_OUT(call, why)	{ .name = #call, .nr = SYS_##call, .nargs = 1,		\
+    .arg = { { 0, OUT_FD_MASK, OUT_FD } }, .reason = (why) }
+
 const struct sandbox_row out_rows[] = {
-	ALLOW(ppoll,			 "wait for a slow reader of the output pipe"),
-	ALLOW_ARG(ftruncate, 0, OUT_FD,	 "cut half a block off when the disk is full"),
+	ALLOW(ppoll,		"wait for a slow reader of the output pipe"),
+	ALLOW_OUT(ftruncate,	"cut half a block off when the disk is full, empty the next file"),
+	ALLOW_OUT(lseek,	"to the start of the next file"),
 	{ 0 }
 };
 
@@ -107,7 +111,23 @@ out_flush(struct out *o)
 	}
 	if (o->end != -1)
 		o->end += (off_t)done;
+	o->total += done;
 	o->len = 0;
+	errno = o->err;
+	return o->err == 0;
+}
+
+bool
+out_next(struct out *o, int fd)
+{
+	if (!out_flush(o))
+		return false;
+	o->fd = fd;
+	o->total = 0;
+	if (lseek(fd, 0, SEEK_SET) == 0 && ftruncate(fd, 0) == 0)
+		o->end = 0;
+	else if (errno != ESPIPE)	/* a pipe has no start to go to */
+		o->err = errno;
 	errno = o->err;
 	return o->err == 0;
 }

@@ -14,21 +14,41 @@
 enum {
 	BLOCK_SECTION		= 0x0a0d0d0a,	/* 4.1 */
 	BLOCK_INTERFACE		= 1,		/* 4.2 */
+	BLOCK_NAMES		= 4,		/* 4.5 */
 	BLOCK_STATISTICS	= 5,		/* 4.6 */
-	BLOCK_PACKET		= 6		/* 4.3 */
+	BLOCK_PACKET		= 6,		/* 4.3 */
+	BLOCK_SECRETS		= 10,		/* 4.7 */
+	BLOCK_PROCESS		= (int)0x80000001	/* Darwin process information */
 };
 
 enum {
 	OPT_END			= 0,
+	OPT_COMMENT		= 1,
 	SHB_HARDWARE		= 2,
 	SHB_OS			= 3,
 	SHB_USERAPPL		= 4,
 	IF_NAME			= 2,
+	IF_DESCRIPTION		= 3,
 	IF_TSRESOL		= 9,
+	IF_FILTER		= 11,
+	IF_OS			= 12,
+	IF_HARDWARE		= 15,
 	EPB_FLAGS		= 2,
+	EPB_DROPCOUNT		= 4,
+	EPB_PROCESS		= 0x8001,	/* Darwin: number of its block */
+	EPB_FLOW		= 0x8005,	/* Darwin */
+	PROCESS_NAME		= 2,
 	ISB_STARTTIME		= 2,
 	ISB_ENDTIME		= 3,
-	ISB_IFRECV		= 4
+	ISB_IFRECV		= 4,
+	ISB_IFDROP		= 5,
+	ISB_FILTERACCEPT	= 6
+};
+
+enum {			/* records of a block of names (4.5) */
+	NRB_END			= 0,
+	NRB_IPV4		= 1,
+	NRB_IPV6		= 2
 };
 
 #define BYTE_ORDER_MAGIC	0x1a2b3c4du
@@ -87,6 +107,20 @@ option_text(struct wr *w, uint16_t code, const char *text)
 		option(w, code, text, strnlen(text, PCAPNG_TEXT_MAX));
 }
 
+/* if_filter: the first byte says that libpcap's words follow (4.2). */
+static void
+option_filter(struct wr *w, const char *text)
+{
+	uint8_t value[1 + PCAPNG_TEXT_MAX] = { 0 };
+	size_t len;
+
+	if (text == NULL)
+		return;
+	len = strnlen(text, PCAPNG_TEXT_MAX);
+	memcpy(value + 1, text, len);
+	option(w, IF_FILTER, value, 1 + len);
+}
+
 static void
 option_end(struct wr *w)
 {
@@ -111,6 +145,7 @@ pcapng_section_put(struct wr *w, const struct pcapng_section *s)
 	put16(w, VERSION_MAJOR);
 	put16(w, VERSION_MINOR);
 	put64(w, LENGTH_UNKNOWN);
+	option_text(w, OPT_COMMENT, s->comment);
 	option_text(w, SHB_HARDWARE, s->hardware);
 	option_text(w, SHB_OS, s->os);
 	option_text(w, SHB_USERAPPL, s->application);
@@ -127,8 +162,13 @@ pcapng_interface_put(struct wr *w, const struct pcapng_interface *i)
 	put16(w, i->linktype);
 	put16(w, 0);
 	put32(w, i->snaplen);
+	option_text(w, OPT_COMMENT, i->comment);
 	option_text(w, IF_NAME, i->name);
+	option_text(w, IF_DESCRIPTION, i->description);
 	option(w, IF_TSRESOL, &resolution, sizeof(resolution));
+	option_filter(w, i->filter);
+	option_text(w, IF_OS, i->os);
+	option_text(w, IF_HARDWARE, i->hardware);
 	option_end(w);
 	block_end(w, start);
 }
@@ -144,8 +184,54 @@ pcapng_packet_put(struct wr *w, const struct pcapng_packet *p)
 	put32(w, (uint32_t)p->len);
 	put32(w, p->orig_len);
 	put_padded(w, p->data, p->len);
-	option(w, EPB_FLAGS, &p->flags, sizeof(p->flags));
+	option_text(w, OPT_COMMENT, p->comment);
+	if (p->flags != 0)
+		option(w, EPB_FLAGS, &p->flags, sizeof(p->flags));
+	if (p->dropped > 0)
+		option(w, EPB_DROPCOUNT, &p->dropped, sizeof(p->dropped));
+	if (p->has_process) {
+		option(w, EPB_PROCESS, &p->process, sizeof(p->process));
+		option(w, EPB_FLOW, &p->flow, sizeof(p->flow));
+	}
 	option_end(w);
+	block_end(w, start);
+}
+
+void
+pcapng_name_put(struct wr *w, const struct pcapng_name *n)
+{
+	static const uint8_t zero;
+	uint8_t *start = block_begin(w, BLOCK_NAMES);
+	size_t len = strnlen(n->name, PCAPNG_TEXT_MAX);
+	uint8_t record[16 + PCAPNG_TEXT_MAX + 1];
+
+	memcpy(record, n->ip, n->iplen);
+	memcpy(record + n->iplen, n->name, len);
+	memcpy(record + n->iplen + len, &zero, 1);
+	option(w, n->iplen == 4 ? NRB_IPV4 : NRB_IPV6, record, n->iplen + len + 1);
+	put32(w, NRB_END);
+	block_end(w, start);
+}
+
+void
+pcapng_process_put(struct wr *w, const struct pcapng_process *p)
+{
+	uint8_t *start = block_begin(w, (uint32_t)BLOCK_PROCESS);
+
+	put32(w, p->pid);
+	option_text(w, PROCESS_NAME, p->name);
+	option_end(w);
+	block_end(w, start);
+}
+
+void
+pcapng_secrets_put(struct wr *w, uint32_t type, const void *bytes, size_t len)
+{
+	uint8_t *start = block_begin(w, BLOCK_SECRETS);
+
+	put32(w, type);
+	put32(w, (uint32_t)len);
+	put_padded(w, bytes, len);
 	block_end(w, start);
 }
 
@@ -160,6 +246,8 @@ pcapng_statistics_put(struct wr *w, const struct pcapng_statistics *s)
 	option_time(w, ISB_STARTTIME, s->start);
 	option_time(w, ISB_ENDTIME, s->end);
 	option(w, ISB_IFRECV, &s->received, sizeof(s->received));
+	option(w, ISB_IFDROP, &s->dropped, sizeof(s->dropped));
+	option(w, ISB_FILTERACCEPT, &s->accepted, sizeof(s->accepted));
 	option_end(w);
 	block_end(w, start);
 }

@@ -2,7 +2,8 @@
  * capture.c - packets for cf-capture, in PACKET frames.
  *
  * The reader of the channel is a program of ours that writes to a disk; when it is slow the
- * stack stops reading (loop.c), so that no packet is missing from the file.
+ * stack stops reading (loop.c), so that no packet is missing from the file.  With --capture-drop
+ * it goes on, and packets are left out and counted.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -38,14 +39,15 @@ wall_clock(void)
 
 /* The field holds the sum of the pseudo header; the rest is added (virtio 5.1.6.2). */
 static void
-complete_checksum(uint8_t *packet, size_t len, const struct virtio_net_hdr *vh)
+complete_checksum(uint8_t *copy, size_t copied, const uint8_t *packet, size_t len,
+    const struct virtio_net_hdr *vh)
 {
 	size_t start = vh->csum_start, at = start + vh->csum_offset;
 	struct wr w;
 
-	if ((vh->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 || start > len || at + 2 > len)
+	if ((vh->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0 || start > len || at + 2 > copied)
 		return;
-	w = wr_over(packet + at, 2);
+	w = wr_over(copy + at, 2);
 	wr_be16(&w, ip_checksum(packet + start, len - start, 0));
 }
 
@@ -55,14 +57,35 @@ capture_packet(struct stack *s, enum capture_direction direction,
 {
 	uint8_t body[MSG_PACKET_LEN];
 	struct wr w = wr_over(body, sizeof(body));
+	size_t kept = s->capture_snaplen > 0 && s->capture_snaplen < len ? s->capture_snaplen : len;
 	struct buf *b;
 
+	if (s->capture_drop && chan_backlog(s->capture) > CAPTURE_BACKLOG_MAX) {
+		s->capture_dropped += s->capture_dropped < UINT32_MAX;
+		return;
+	}
 	if (len > MSG_PACKET_MAX || (b = buf_get(s)) == NULL)
 		return;
-	memcpy(buf_data(b), packet, len);
-	complete_checksum(buf_data(b), len, vh);
+	memcpy(buf_data(b), packet, kept);
+	complete_checksum(buf_data(b), kept, packet, len, vh);
 	msg_packet_put(&w, &(struct msg_packet){ .time = wall_clock(),
-	    .orig_len = (uint32_t)len, .direction = direction });
-	chan_send(s->capture, MSG_PACKET, 0, body, sizeof(body), buf_data(b), len, -1);
+	    .orig_len = (uint32_t)len, .direction = direction,
+	    .segment = vh->gso_type != VIRTIO_NET_HDR_GSO_NONE ? vh->gso_size : 0,
+	    .dropped = s->capture_dropped });
+	s->capture_dropped = 0;
+	chan_send(s->capture, MSG_PACKET, 0, body, sizeof(body), buf_data(b), kept, -1);
 	buf_put(s, b);
+}
+
+void
+capture_end(struct stack *s)
+{
+	uint8_t body[MSG_DROPPED_LEN];
+	struct wr w = wr_over(body, sizeof(body));
+
+	if (s->capture == NULL || s->capture_dropped == 0)
+		return;
+	wr_le32(&w, s->capture_dropped);
+	s->capture_dropped = 0;
+	chan_send(s->capture, MSG_DROPPED, 0, body, sizeof(body), NULL, 0, -1);
 }

@@ -19,6 +19,9 @@ void	capture_begin(struct stack *);
 void	capture_packet(struct stack *, enum capture_direction, const struct virtio_net_hdr *,
 	    const uint8_t *packet, size_t len);
 
+/* The run ends: say what was left out since the last packet. */
+void	capture_end(struct stack *);
+
 /* With more than this waiting for cf-capture, the stack stops reading until half is gone. */
 #define CAPTURE_BACKLOG_MAX	(8 << 20)
 

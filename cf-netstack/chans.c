@@ -321,6 +321,7 @@ chans_turn(struct loop *l)
 	}
 	if (!l->finishing || !flows_drain(s, l->empty && s->tun.fd != -1))
 		return;
+	capture_end(s);
 	all = shut(s->proxy, &proxy_shut);
 	all &= shut(s->dns, &dns_shut);
 	all &= shut(s->capture, &capture_shut);

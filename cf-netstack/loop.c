@@ -165,6 +165,8 @@ capture_is_full(const struct loop *l)
 {
 	size_t backlog = l->stack->capture != NULL ? chan_backlog(l->stack->capture) : 0;
 
+	if (l->stack->capture_drop)
+		return false;
 	return backlog > (l->serving ? CAPTURE_BACKLOG_MAX : CAPTURE_BACKLOG_MAX / 2);
 }
 

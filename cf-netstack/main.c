@@ -19,7 +19,8 @@ struct conf {
 	int	proxy_fd, dns_fd, capture_fd, tun_fd;
 	int	verbose;
 	long	counts;			/* seconds; 0: nobody asks */
-	bool	print;
+	bool	print, capture_drop;
+	long	capture_snaplen;
 };
 
 static const struct cli	netstack_cli;
@@ -34,12 +35,23 @@ set_counts(void *c, const char *arg, char *why)
 	return cli_number(arg, 1, 3600, &((struct conf *)c)->counts, why);
 }
 
+CLI_SET(conf, capture_drop, cli_true)
+
+static bool
+set_capture_snaplen(void *conf, const char *arg, char *why)
+{
+	return cli_number(arg, 0, MSG_PACKET_MAX, &((struct conf *)conf)->capture_snaplen, why);
+}
 CLI_SET_HELPER(conf, netstack_cli)
 
 static const struct cli_option options[] = {
 	{ 0,   "proxy-fd",   "N", set_proxy_fd,   "channel to cf-proxy: every flow is asked for there" },
 	{ 0,   "dns-fd",     "N", set_dns_fd,     "channel to cf-dns: every query goes there" },
 	{ 0,   "capture-fd", "N", set_capture_fd, "channel to cf-capture: every packet goes there, too" },
+	{ 0,   "capture-drop", NULL, set_capture_drop,
+	  "leave packets out where cf-capture is slow (else the tree waits for it)" },
+	{ 0,   "capture-snaplen", "N", set_capture_snaplen,
+	  "cf-capture gets the first N bytes of each packet (0: all)" },
 	{ 0,   "tun-fd",     "N", set_tun_fd,     "the TUN device, where it does not come by message" },
 	{ 0,   "counts",     "SECONDS", set_counts,
 	  "tell cf-proxy so often what busy flows have carried" },
@@ -87,6 +99,8 @@ main(int argc, char *argv[])
 	loop_open(&loop, &stack, &fds);
 	loop_clock(&stack);
 	counts_start(&stack, (uint64_t)conf.counts * 1000);
+	stack.capture_drop = conf.capture_drop;
+	stack.capture_snaplen = (size_t)conf.capture_snaplen;
 	sandbox_seal(netstack_sandbox);
 	return loop_run(&loop);
 }

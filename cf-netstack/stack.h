@@ -393,6 +393,9 @@ struct stack {
 	int		 epoll_fd;	/* host ends (edge triggered) and the rest of loop.c; -1 in tests */
 	bool		 chan_waiters;	/* some flow has waits_chan */
 	struct chan	*spawn, *proxy, *dns, *capture;	/* NULL where there is none */
+	bool		 capture_drop;	/* cf-capture need not be waited for */
+	size_t		 capture_snaplen;	/* bytes that it wants of a packet; 0: all */
+	uint32_t	 capture_dropped;	/* packets since the last that it got */
 	bool		 ending;	/* FINISH has come: nothing new */
 	uint64_t	 next_id;
 	uint64_t	 dropped[PKT_VERDICTS];

@@ -20,6 +20,7 @@
 
 #include "broker.h"
 #include "denial.h"
+#include "info.h"
 #include "event.h"
 #include "first.h"
 #include "synthetic.h"
@@ -113,6 +114,7 @@ asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
     const struct record_names *names, const struct rules_words *why)
 {
 	record_violation(o, why, names);
+	info_judged(id, o, names, why, b->opening.flow == id ? b->opening.who : NULL);
 	proxy_refuse(b->client, id, &refused_by_policy, why->text);
 }
 

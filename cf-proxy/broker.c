@@ -47,6 +47,7 @@
 #include "denial.h"
 #include "event.h"
 #include "first.h"
+#include "info.h"
 #include "live.h"
 #include "log.h"
 #include "pins.h"
@@ -130,6 +131,7 @@ open_go_on(void *arg, uint64_t flow, const struct msg_open *asked_for, const str
 	b->opening.flow = flow;
 	b->opening.who = who;
 	if (b->synthetic && synthetic_is(&o->dst)) {
+		info_judged(flow, o, &(struct record_names){ 0 }, NULL, who);
 		alias_open(b, flow, o);
 		return;
 	}
@@ -138,6 +140,7 @@ open_go_on(void *arg, uint64_t flow, const struct msg_open *asked_for, const str
 		asked_deny(b, flow, o, &names, &why);
 		return;
 	}
+	info_judged(flow, o, &names, NULL, who);
 	if ((fl = asked_admit(b, flow, o)) == NULL || broker_dial(b, fl, &why))
 		return;
 	asked_deny(b, flow, o, &names, &why);
@@ -295,6 +298,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 	b->n_opening--;
 	names = asked_names(fl);
 	record_result(&fl->open, &names, NULL, 0);
+	info_result(f->flow, &fl->open, &m.local);
 	if (fl->first != NULL) {
 		first_redialled(b, fl, fd);
 	} else if (!first_begin(b, fl, &m, fd)) {
@@ -352,6 +356,7 @@ on_refused(struct chan *c, const struct frame *f, int fd)
 		first_unreachable(b, fl, m.err, NULL);
 		return;
 	}
+	info_result(f->flow, &fl->open, NULL);
 	pass_on(b->client, f, -1);
 	asked_free(b, fl);
 }
@@ -630,6 +635,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	names_open(&b, conf);
 	b.firsts = firsts_new(&b, conf->quic);
 	b.reload = reload_open(&b, conf);
+	info_open(&b.loop, conf->info_fd, R_PROXY);
 	uv_timer_init(&b.loop, &b.drain);
 	b.drain.data = &b;
 	chan_uv_before_flush(b.client_uv, events_out);
@@ -645,6 +651,7 @@ broker_hello(void *arg)
 {
 	const struct broker *b = arg;
 
+	info_hello();
 	if (b->namechan != NULL)
 		namechan_hello(b->namechan);
 	reload_hello(b->reload);

@@ -34,6 +34,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "info.h"
 #include "inside.h"
 #include "log.h"
 #include "rulesfd.h"
@@ -310,6 +311,8 @@ dial(struct client *cl, uint64_t id, const struct msg_open *o)
 		port = mapping != NULL ? mapping_port(mapping) : portmap_hint(ports, &o->src);
 	}
 	fd = direct_open(o, port, !is_relayed(cl, o), &done, &no);
+	if (fd != -1)
+		info_socket(id, cl->resolving, o, fd);
 	if (fd == -1) {
 		portmap_drop(ports, mapping);
 		proxy_refuse(cl->chan, id, &no, NULL);
@@ -353,9 +356,12 @@ on_close(struct chan *c, const struct frame *f, int fd)
 	struct flow *fl;
 
 	(void)fd;
-	if (!msg_close_get(&r, &m))
+	if (!msg_close_get(&r, &m)) {
 		chan_fail(c, "bad CLOSE");
-	else if ((fl = idmap_get(&cl->flows, f->flow)) == NULL)
+		return;
+	}
+	info_socket_ended(f->flow, cl->resolving);
+	if ((fl = idmap_get(&cl->flows, f->flow)) == NULL)
 		return;			/* handed over or refused long ago */
 	else if (fl->relay != NULL)
 		relay_close(fl, m.reason);
@@ -555,14 +561,20 @@ client_open(struct dialler *d, int rfd, int wfd, bool resolving)
 	uv_poll_start(&cl->poll, UV_READABLE, on_ready);
 }
 
-/* All that this needs is there. */
 static void
-on_via_ready(void *arg)
+clients_hello(void *arg)
 {
 	struct dialler *d = arg;
 
 	for (size_t i = 0; i < d->n_clients; i++)
 		chan_hello(d->clients[i].chan, MSG_CAP_FD);
+}
+
+/* All that this needs is there, but who records it may not be. */
+static void
+on_via_ready(void *arg)
+{
+	info_when_ready(clients_hello, arg);
 }
 
 static void *
@@ -581,6 +593,7 @@ dial_open(const struct proxy_conf *conf, int rfd, int wfd)
 	client_open(&d, rfd, wfd, false);
 	if (conf->dns_fd != -1)
 		client_open(&d, conf->dns_fd, conf->dns_fd, true);
+	info_open(&d.loop, conf->info_fd, R_DIAL);
 	uv_timer_init(&d.loop, &d.linger);
 	uv_check_init(&d.loop, &d.each_turn);
 	d.linger.data = d.each_turn.data = &d;
@@ -594,6 +607,7 @@ dial_hello(void *arg)
 	struct dialler *d = arg;
 
 	control_hello(d->control);
+	info_hello();
 	if (d->via != NULL)
 		via_hello(d->via);
 	else

@@ -20,7 +20,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		15	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		16	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -48,6 +48,7 @@ CLI_SET(proxy_conf, hosts_fd, inherited_fd)
 CLI_SET(proxy_conf, violations_fd, inherited_fd)
 CLI_SET(proxy_conf, rules_fd, inherited_fd)
 CLI_SET(proxy_conf, quotas_fd, inherited_fd)
+CLI_SET(proxy_conf, info_fd, inherited_fd)
 CLI_SET(proxy_conf, control_fd, inherited_fd)
 CLI_SET(proxy_conf, dns_fd, inherited_fd)
 CLI_SET(proxy_conf, keep_flows, cli_true)
@@ -201,6 +202,7 @@ static const struct cli_option options[] = {
 	  "policy stage: addresses of the synthetic ranges stand for names" },
 	{ 0,   "violations-fd", "N", set_violations_fd,
 	  "policy stage: an eventfd that counts what was refused" },
+	{ 0,   "info-fd", "N", set_info_fd, "a channel to cf-capture, about flows" },
 	{ 0,   "rules-fd", "N", set_rules_fd, "the rules: a sealed memfd that cf-spawn made" },
 	{ 0,   "quotas-fd", "N", set_quotas_fd,
 	  "policy stage: memory of cf-spawn, to count in what quotas limit" },
@@ -284,7 +286,7 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
 	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd[0],
 	    conf->log_fd[1], conf->log_fd[2], conf->who_fd, conf->rules_fd, conf->violations_fd, conf->names_fd,
-	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, conf->upstream_fd, -1 };
+	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, conf->upstream_fd, conf->info_fd, -1 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -313,7 +315,8 @@ main(int argc, char *argv[])
 {
 	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = { -1, -1, -1 }, .who_fd = -1,
 	    .dns_fd = -1, .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1,
-	    .names_fd = -1, .hosts_fd = -1, .upstream_fd = -1, .connect_timeout = 10000 };
+	    .names_fd = -1, .hosts_fd = -1, .upstream_fd = -1, .info_fd = -1,
+	    .connect_timeout = 10000 };
 	const struct stage *stage;
 	const char *why = NULL;
 	int keep[FDS_MAX], rfd, wfd, operands;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "chan_uv.h"
+#include "info.h"
 #include "log.h"
 #include "name.h"
 #include "proxy.h"
@@ -56,6 +57,7 @@ on_name(struct chan *c, const struct frame *f, int fd)
 		chan_fail(c, "bad NAME");
 		return;
 	}
+	info_name(f);
 	name = (const char *)r.p;
 	len = rd_left(&r);
 	until = m.flags & MSG_NAME_PINNED ? NAMES_EVER :

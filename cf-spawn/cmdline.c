@@ -116,5 +116,6 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (report_wanted(conf))
 		report_exec(conf);
 	conflicts(conf);
+	capture_check(conf);
 	log_init("cf-spawn", conf->verbose);
 }

@@ -60,6 +60,7 @@ failure_end(struct run *r, int code, const char *reason)
 	if (r->state == RUNNING || r->state == FINISHING)
 		flowlog_phase(PHASE_RUN);
 	flowlog_failure(r->conf, r->detail);
+	capture_close((struct conf *)r->conf);
 	status_exit(r->conf, code, reason, r->detail[0] != '\0' ? r->detail : NULL);
 	exit(code);
 }

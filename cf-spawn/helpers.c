@@ -24,6 +24,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,10 +39,10 @@
 #include "log.h"
 #include "spawn.h"
 
-#define ARGS_MAX	256
+#define ARGS_MAX	(256 + 4 * CAPTURE_FILES_MAX)
 #define FIRST_EXTRA_FD	3	/* descriptors that options name are 3, 4, ... */
-#define EXTRA_FDS_MAX	12
-#define ABOVE_ALL	100	/* where descriptors wait while the low numbers are dealt */
+#define EXTRA_FDS_MAX	(12 + 2 * CAPTURE_FILES_MAX)
+#define ABOVE_ALL	(FIRST_EXTRA_FD + EXTRA_FDS_MAX)	/* where descriptors wait while the low numbers are dealt */
 
 static const struct {
 	const char	*name;		/* in messages */
@@ -73,6 +74,8 @@ struct start {
 	unsigned	 nextra;
 	char		*argv[ARGS_MAX];
 	unsigned	 argc;
+	bool		 jailed;
+	unsigned long long keep;	/* capabilities */
 };
 
 static int	program_fd[HELPER_KINDS];
@@ -80,7 +83,8 @@ static int	program_fd[HELPER_KINDS];
 bool
 helpers_watch(const struct conf *conf)
 {
-	return conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL || conf->verbose > 0;
+	return conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL ||
+	    conf->capture_file != NULL || conf->verbose > 0;
 }
 
 /* The command line that the user has given for it; NULL: it is one of our programs, or not wanted. */
@@ -403,22 +407,45 @@ wire_dialler(struct start *dialler, struct helpers *h, const struct conf *conf,
 		arg(dialler, "--resolvers-only");
 }
 
+/* cf-netstack sends every packet there, too; the proxy's stages say what is known of flows. */
 static void
 wire_capture(struct start *start, const struct conf *conf)
 {
-	struct start *capture = &start[HELPER_CAPTURE], *recorder = &start[HELPER_RECORDER];
-	int packets[2];
+	struct start *stack = &start[HELPER_NETSTACK], *policy = &start[HELPER_POLICY],
+	    *dialler = &start[HELPER_DIALLER], *capture = &start[HELPER_CAPTURE],
+	    *recorder = &start[HELPER_RECORDER];
+	const char *args[CAPTURE_ARGS_MAX];
+	bool wire = capture_is_wire(conf);
+	int packets[2], info[2];
+	size_t n;
 
 	if (!capture->wanted && !recorder->wanted)
 		return;
-	pair(packets);
-	arg_fd(&start[HELPER_NETSTACK], "--capture-fd", packets[0]);
+	pair(packets);			/* of the host's interface nobody sends any */
+	if (wire)
+		close(packets[0]);
+	else
+		arg_fd(stack, "--capture-fd", packets[0]);
 	if (recorder->wanted) {
 		recorder->in = recorder->out = packets[1];
 		return;
 	}
+	pair(info);
+	if (capture_needs(conf) > 0)
+		arg_number(stack, "--capture-snaplen", capture_needs(conf));
+	if (conf->capture.drop)
+		arg(stack, "--capture-drop");
 	capture->in = capture->out = packets[1];
-	arg_fd(capture, "--write-fd", conf->capture_fd);
+	n = capture_args(conf, args);
+	for (size_t i = 0; i < n; i++)
+		arg(capture, args[i]);
+	for (size_t i = 0; i < conf->capture.n_files; i++)
+		arg_fd(capture, wire || i < conf->capture.n_child ? "--write-fd" : "--egress-fd",
+		    conf->capture.file[i].fd);
+	arg_fd(wire ? dialler : policy, "--info-fd", info[0]);
+	arg_fd(capture, wire ? "--tuples-fd" : "--info-fd", info[1]);
+	if (conf->capture.keys)
+		arg_fd(capture, "--keys-fd", conf->capture.keys_fd);
 }
 
 /* Make all channels and arguments. */
@@ -434,10 +461,15 @@ wire(struct start *start, struct helpers *h, const struct conf *conf, const stru
 
 		*s = (struct start){ .kind = (enum helper_kind)k, .program_fd = program_fd[k],
 		    .wanted = kind_wanted((enum helper_kind)k, conf) && k != HELPER_WATCHER,
+		    .jailed = kinds[k].jailed,
 		    .command = kind_command((enum helper_kind)k, conf), .in = -1, .out = -1 };
 		s->wanted &= kinds[k].program != NULL || s->command != NULL;
 		if (!s->wanted || s->command != NULL)
 			continue;
+		if (k == HELPER_CAPTURE && capture_is_wire(conf)) {
+			s->jailed = false;
+			s->keep = 1ull << CAP_NET_RAW;
+		}
 		arg(s, kinds[k].program);
 		for (int v = 0; v < conf->verbose && v < 2 && !is_doctor(k); v++)
 			arg(s, "-v");
@@ -566,8 +598,8 @@ become(const struct start *s)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	descriptors_deal(s);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || identity_bound_caps(0) != 0 ||
-	    identity_drop_caps(0) != 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || identity_bound_caps(s->keep) != 0 ||
+	    identity_drop_caps(s->keep) != 0)
 		start_failed(s, "take the powers from");
 	syscall(SYS_execveat, s->program_fd, "", s->argv, no_environment, AT_EMPTY_PATH);
 	start_failed(s, "execute");
@@ -596,7 +628,7 @@ jail_main(const struct start *start, const struct identity *id, int report_fd)
 		_exit(STATUS_FAILED);
 	}
 	for (int k = 0; k < HELPER_KINDS; k++) {
-		if (k == HELPER_NETSTACK || !kinds[k].jailed || !start[k].wanted)
+		if (k == HELPER_NETSTACK || !start[k].jailed || !start[k].wanted)
 			continue;
 		if ((pids[k] = fork_sibling()) == -1)
 			start_failed(&start[k], "start a process for");
@@ -635,7 +667,7 @@ jail_start(struct helpers *h, const struct start *start, const struct identity *
 	if (n != (ssize_t)sizeof(pids))
 		return 0;		/* it said why and is dead: the watch will find it */
 	for (int k = 0; k < HELPER_KINDS; k++)
-		if (kinds[k].jailed)
+		if (start[k].jailed)
 			h->helper[k].pid = pids[k];
 	return 0;
 }
@@ -664,6 +696,8 @@ outside_start(struct helpers *h, const struct start *s, const struct identity *i
 	if (pid == 0) {
 		if (s->command != NULL)
 			pipes_become(s->command, s->in);
+		if (s->keep != 0)
+			prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 		if (identity_become_helper(id) != 0)
 			fatal("cannot become the user that the helpers run as");
 		become(s);
@@ -681,7 +715,7 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 	wire(start, h, conf, texts);
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		h->helper[k] = (struct helper){ .name = name_of(&start[k]) };
-		if (start[k].wanted && !kinds[k].jailed)
+		if (start[k].wanted && !start[k].jailed)
 			outside_start(h, &start[k], id);
 	}
 	rc = jail_start(h, start, id);

@@ -180,6 +180,7 @@ stage_fill(const char *stage, const char *resolv, const struct texts *t, const s
 	return file_make(file, t->hosts) == 0 ? cover(file, HOSTS_FILE) : -1;
 }
 
+/* What the tree must not change, though its user may: it is read-only for it. */
 static int
 record_cover(const char *path, int fd)
 {
@@ -191,10 +192,17 @@ record_cover(const char *path, int fd)
 	return cover(path, path);
 }
 
-/* What the tree must not change, though its user may: it is read-only for it. */
 static int
 records_cover(const struct conf *conf, const char **what)
 {
+	const struct capture *c = &conf->capture;
+	int rc = 0;
+
+	*what = "make the capture read-only for the tree";
+	for (size_t i = 0; rc == 0 && i < c->n_files; i++)
+		rc = record_cover(c->file[i].path, c->file[i].fd);
+	if (rc != 0)
+		return rc;
 	*what = "make the flow log read-only for the tree";
 	if (record_cover(conf->log_path, conf->log_fd) != 0)
 		return -1;

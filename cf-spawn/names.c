@@ -23,7 +23,8 @@ names_wanted(const struct conf *conf)
 		rule = rule || (o->given[i].source != RULES_ALLOW_CIDR &&
 		    o->given[i].source != RULES_DENY_CIDR);
 	return rule || conf->synthetic || conf->proxy.given || conf->summary ||
-	    conf->learn_file != NULL || conf->flow_log != NULL || conf->monitor != NULL || conf->verbose > 0;
+	    conf->learn_file != NULL || conf->flow_log != NULL || conf->monitor != NULL ||
+	    conf->capture_file != NULL || conf->verbose > 0;
 }
 
 int

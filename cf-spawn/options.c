@@ -118,7 +118,6 @@ SWITCH(fail_on_leak)
 SWITCH(dump_profile)
 SWITCH(dump_secrets)
 TEXT(hosts_file)
-TEXT(capture_file)
 TEXT(report_file)
 TEXT(learn_file)
 TEXT(flow_log)
@@ -327,8 +326,7 @@ const struct cli_option options_table[] = {
 	{ 0,   "fail-on-leak",	NULL,		set_fail_on_leak,
 	  "end with status 1 where something was refused and the command did not mind",
 	  0, CLI_TO_ON },
-	{ 'c', "capture",	"FILE",		set_capture_file,
-	  "write the tree's packets to FILE (pcapng)" },
+	CAPTURE_ROWS,
 	{ 0,   "tcp-path",	"PATH",		set_tcp_path,
 	  "who ends TCP: auto, kernel (the tree's own), tun (cf-netstack)" },
 	{ 0,   "flow-log",	"FILE",		set_flow_log,

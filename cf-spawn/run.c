@@ -118,7 +118,7 @@ recorders_ended(const struct run *r)
 static bool
 record_was_lost(struct run *r, const struct helper *h)
 {
-	if (!h->ended || h->code != CLD_EXITED || h->status != EVENT_LOST)
+	if (!h->ended || h->code != CLD_EXITED || h->status != HELPER_LOST)
 		return false;
 	snprintf(r->detail, sizeof(r->detail), "%s could not record all", h->name);
 	if (r->reason == NULL || strcmp(r->reason, "helper") != 0) {
@@ -237,16 +237,11 @@ check_only(const struct run *r)
 
 /* Open with the caller's rights what the run will write. */
 static void
-outputs_open(struct conf *conf)
+outputs_open(struct conf *conf, const struct identity *id)
 {
 	learn_open(conf);
 	monitor_open(conf);
-	conf->capture_fd = -1;
-	if (conf->capture_file == NULL)
-		return;
-	conf->capture_fd = open(conf->capture_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (conf->capture_fd == -1)
-		fatal("cannot write --capture %s", conf->capture_file);
+	capture_open(conf, id);
 }
 
 /*
@@ -321,7 +316,7 @@ run(struct conf *conf)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	fds_keep(conf);
 	sockets_find(conf, &r.id);
-	outputs_open(conf);
+	outputs_open(conf, &r.id);
 	proxy_make(conf, &r.id);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -335,6 +330,7 @@ run(struct conf *conf)
 		flowlog_failure(conf, r.detail);
 	leak_judge(&r);
 	summarise(&r);
+	capture_close(conf);
 	status_exit(conf, r.code, r.reason, r.detail[0] != '\0' ? r.detail : NULL);
 	return r.code;
 }

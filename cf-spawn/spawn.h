@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "addr.h"
+#include "capture.h"
 #include "encdns.h"
 #include "hostports.h"
 #include "pipes.h"
@@ -28,6 +29,8 @@
 #define STATUS_FAILED		125
 #define STATUS_NOT_EXECUTABLE	126
 #define STATUS_NOT_FOUND	127
+
+#define HELPER_LOST		3	/* of a helper: it is well, but its record is not complete */
 
 #define RESOLVERS_MAX		16
 #define DNS_CACHE_MAX		65536	/* cf-dns's own limit */
@@ -54,7 +57,7 @@ struct conf {
 	const char	*hosts_file;
 	char		*added_hosts;	/* of --add-host, as lines of a hosts file; or NULL */
 	const char	*capture_file;
-	int		 capture_fd;	/* opened by run.c; -1: none */
+	struct capture	 capture;
 	const char	*user;
 	bool		 run_as_root;
 	bool		 map_subids;

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,6 +106,29 @@ append(void *array, const char *text)
 	json_array_append_new(array, event_text(text, strlen(text)));
 }
 
+static void
+path_add(json_t *o, const char *key, const char *path)
+{
+	json_object_set_new(o, key, event_text(path, strlen(path)));
+}
+
+static json_t *
+capture_facts(const struct conf *conf)
+{
+	const char *point = capture_point_name(&conf->capture);
+	bool both = conf->capture.point == POINT_BOTH;
+	char path[PATH_MAX];
+	json_t *o = json_pack("{s:s,s:s,s:s}", "status", "enabled", "requested", point,
+	    "effective", both ? "child+egress" : point);
+
+	path_add(o, "output", conf->capture_file);
+	if (both && capture_view_path(conf, "child", path, sizeof(path)))
+		path_add(o, "child_output", path);
+	if (both && capture_view_path(conf, "egress", path, sizeof(path)))
+		path_add(o, "egress_output", path);
+	return o;
+}
+
 void
 status_facts(int fd, const struct conf *conf, const struct tcp_choice *tcp, int code,
     const char *reason, long duration_ms)
@@ -121,8 +145,6 @@ status_facts(int fd, const struct conf *conf, const struct tcp_choice *tcp, int 
 	if (conf->flow_log != NULL)
 		json_object_set_new(o, "flow_log", event_text(conf->flow_log, strlen(conf->flow_log)));
 	if (conf->capture_file != NULL)
-		json_object_set_new(o, "capture", json_pack("{s:s,s:s,s:s,s:o}",
-		    "status", "enabled", "requested", "child", "effective", "child",
-		    "output", event_text(conf->capture_file, strlen(conf->capture_file))));
+		json_object_set_new(o, "capture", capture_facts(conf));
 	line_write(fd, o);
 }

@@ -477,7 +477,9 @@ msg_packet_put(struct wr *w, const struct msg_packet *m)
 {
 	wr_le64(w, m->time);
 	wr_le32(w, m->orig_len);
-	wr_le32(w, m->direction);
+	wr_le16(w, m->direction);
+	wr_le16(w, m->segment);
+	wr_le32(w, m->dropped);
 }
 
 bool
@@ -485,7 +487,9 @@ msg_packet_get(struct rd *r, struct msg_packet *m)
 {
 	m->time = rd_le64(r);
 	m->orig_len = rd_le32(r);
-	m->direction = rd_le32(r);
+	m->direction = rd_le16(r);
+	m->segment = rd_le16(r);
+	m->dropped = rd_le32(r);
 	return !r->bad && m->direction >= 1 && m->direction <= 2;
 }
 
@@ -525,4 +529,56 @@ msg_whose_get(struct rd *r, struct msg_whose *m)
 	for (size_t i = 0; i < MSG_PARENTS_MAX; i++)
 		m->parent[i] = rd_le32(r);
 	return !r->bad;
+}
+
+void
+msg_tuple_put(struct wr *w, const struct msg_tuple *m)
+{
+	wr_u8(w, m->proto);
+	wr_u8(w, m->flags);
+	wr_bytes(w, "\0\0", 2);
+	msg_addr_put(w, &m->local);
+	msg_addr_put(w, &m->remote);
+}
+
+bool
+msg_tuple_get(struct rd *r, struct msg_tuple *m)
+{
+	bool addrs;
+
+	m->proto = rd_u8(r);
+	m->flags = rd_u8(r);
+	(void)rd_take(r, 2);
+	addrs = msg_addr_get(r, &m->local);
+	addrs &= msg_addr_get(r, &m->remote);
+	return !r->bad && addrs && (m->flags & ~(TUPLE_OF_DNS | TUPLE_ENDED)) == 0 &&
+	    ((m->flags & TUPLE_ENDED) != 0 || (m->local.family != 0 && m->remote.family != 0));
+}
+
+void
+msg_flow_put(struct wr *w, const struct msg_flow *m)
+{
+	wr_u8(w, (uint8_t)m->state);
+	wr_u8(w, m->proto);
+	wr_le16(w, m->comm_len);
+	wr_le32(w, m->pid);
+	msg_addr_put(w, &m->src);
+	msg_addr_put(w, &m->dst);
+	msg_addr_put(w, &m->local);
+}
+
+bool
+msg_flow_get(struct rd *r, struct msg_flow *m)
+{
+	bool addrs;
+
+	m->state = (enum flow_state)rd_u8(r);
+	m->proto = rd_u8(r);
+	m->comm_len = rd_le16(r);
+	m->pid = rd_le32(r);
+	addrs = msg_addr_get(r, &m->src);
+	addrs &= msg_addr_get(r, &m->dst);
+	addrs &= msg_addr_get(r, &m->local);
+	return !r->bad && addrs && m->state >= FLOW_IS_ALLOWED && m->state <= FLOW_IS_REFUSED &&
+	    m->comm_len <= rd_left(r);
 }

@@ -82,7 +82,11 @@ enum role {
 #define MSG_TUNNELLED_LEN	4
 #define MSG_UNTUNNELLED_LEN	36
 #define MSG_INTERFACE_LEN	12
-#define MSG_PACKET_LEN		16
+#define MSG_PACKET_LEN		20
+#define MSG_DROPPED_LEN		4
+#define MSG_FLOW_LEN		68
+#define MSG_FLOW_TAIL		1024
+#define MSG_TUPLE_LEN		44
 #define MSG_WHO_LEN		44
 #define MSG_PARENTS_MAX		8
 #define MSG_WHOSE_LEN		(4 + 4 * MSG_PARENTS_MAX)
@@ -109,11 +113,14 @@ enum role {
 	M(CLOSE,    41, R_OPENER,           R_SERVER,           MSG_CLOSE_LEN,     0,              0) \
 	M(LIMIT,    42, R_STACK,            R_PROXY,            MSG_LIMIT_LEN,     0,              0) \
 	M(COUNTS,   43, R_STACK,            R_PROXY,            MSG_COUNTS_LEN,    0,              0) \
-	M(NAME,     48, R_DNS,              R_PROXY,            MSG_NAME_LEN,      MSG_NAME_MAX,   0) \
+	M(NAME,     48, R_DNS|R_PROXY,      R_PROXY|R_CAPTURE,  MSG_NAME_LEN,      MSG_NAME_MAX,   0) \
 	M(RESOLVE,  49, R_PROXY,            R_DNS,              MSG_RESOLVE_LEN,   MSG_NAME_MAX,   0) \
 	M(RESOLVED, 50, R_DNS,              R_PROXY,            MSG_RESOLVED_LEN,  MSG_ADDRS_TAIL, 0) \
 	M(INTERFACE,64, R_STACK,            R_CAPTURE,          MSG_INTERFACE_LEN, MSG_TEXT_MAX,   0) \
 	M(PACKET,   65, R_STACK,            R_CAPTURE,          MSG_PACKET_LEN,    MSG_PACKET_MAX, 0) \
+	M(TUPLE,    68, R_DIAL,             R_CAPTURE,          MSG_TUPLE_LEN,     0,              0) \
+	M(FLOW,     69, R_PROXY,            R_CAPTURE,          MSG_FLOW_LEN,      MSG_FLOW_TAIL,  0) \
+	M(DROPPED,  70, R_STACK,            R_CAPTURE,          MSG_DROPPED_LEN,   0,              0) \
 	M(TUN,      80, R_SPAWN,            R_STACK,            MSG_TUN_LEN,       0,              1) \
 	M(FINISH,   81, R_SPAWN,            R_STACK,            MSG_FINISH_LEN,    0,              0) \
 	M(FINISHED, 82, R_STACK,            R_SPAWN,            0,                 0,              0) \
@@ -349,7 +356,36 @@ struct msg_interface {
 struct msg_packet {
 	uint64_t	time;		/* ns since 1970 */
 	uint32_t	orig_len;
-	uint32_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
+	uint16_t	direction;	/* 1 into the tree, 2 out of the tree (epb_flags) */
+	uint16_t	segment;	/* payload of each packet that it is cut to on a wire; 0: it is one */
+	uint32_t	dropped;	/* packets of the interface since the last that were left out */
+};
+
+/* A socket of the host that belongs to this run; flow in the header is its number. */
+#define TUPLE_OF_DNS	1u	/* it is cf-dns's: numbers of those are others */
+#define TUPLE_ENDED	2u	/* it is no more; its addresses may be left out */
+struct msg_tuple {
+	uint8_t		proto;
+	uint8_t		flags;
+	struct addr	local, remote;
+};
+
+/*
+ * What is known of a flow, for its record; flow in the header is its number.  The tail is the
+ * name of the process that opened it (comm_len bytes), then words about the flow.  The first
+ * FLOW of a number names its addresses as the tree has them; the next need not.
+ */
+enum flow_state {
+	FLOW_IS_ALLOWED = 1,	/* it may be; its socket is not there yet */
+	FLOW_IS_OPEN = 2,	/* local is its address on the host */
+	FLOW_IS_REFUSED = 3
+};
+struct msg_flow {
+	enum flow_state	state;
+	uint8_t		proto;
+	uint16_t	comm_len;
+	uint32_t	pid;		/* 0: not known */
+	struct addr	src, dst, local;
 };
 
 /* Whose is the socket of the tree that has this source?  flow is the flow's number. */
@@ -399,6 +435,8 @@ MSG_BODY(interface);
 MSG_BODY(packet);
 MSG_BODY(who);
 MSG_BODY(whose);
+MSG_BODY(tuple);
+MSG_BODY(flow);
 #undef MSG_BODY
 
 /* One address of a list; false when its family does not exist. */

@@ -5,12 +5,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <pcap/dlt.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../unit/cf-capture/blocks.h"
 #include "capture.h"
+#include "views.h"
 
 static int
 input_fd(const uint8_t *data, size_t len)
@@ -42,20 +44,23 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static struct capture capture;
-	int file = memfd_create("file", MFD_CLOEXEC);
+	static struct views views = { .has_child = true };
+	static const struct capture_want wants[] = { { 0 }, { .segment = true },
+	    { .filter = "tcp or udp port 53", .snaplen = 60 } };
+	int file = memfd_create("file", MFD_CLOEXEC), out = dup(file);
 	struct chan *c;
 
-	if (!capture_init(&capture, dup(file)))
+	views_init(&views);
+	if (capture_init(&views.child, &wants[len % 3], &out, 1, DLT_RAW) != NULL)
 		abort();
-	c = chan_new(input_fd(data, len), dup(file), R_CAPTURE, R_STACK, &capture);
+	c = chan_new(input_fd(data, len), dup(file), R_CAPTURE, R_STACK, &views);
 	if (c == NULL)
 		abort();
 	chan_handlers(c, capture_handlers);
 	while (chan_read(c) == 1)
 		;
 	chan_free(c);
-	if (!capture_done(&capture))
+	if (!capture_done(&views.child))
 		abort();
 	file_check(file);
 	close(file);

@@ -6,10 +6,12 @@
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -44,7 +46,12 @@ end(void)
 
 /* ---- forbidden calls ---- */
 
-static const struct { const char *name; long nr; long arg[3]; bool in_debug; } forbidden[] = {
+struct forbidden {
+	const char	*name;
+	long		 nr, arg[3];
+	bool		 in_debug;
+};
+static const struct forbidden forbidden[] = {
 	{ "socket",	SYS_socket,	{ AF_INET, SOCK_STREAM, 0 },	false },
 	{ "connect",	SYS_connect,	{ 0, 0, 0 },			false },
 	{ "openat",	SYS_openat,	{ AT_FDCWD, (long)"/", 0 },	true },
@@ -57,7 +64,19 @@ static const struct { const char *name; long nr; long arg[3]; bool in_debug; } f
 	{ "setns",	SYS_setns,	{ 0, 0, 0 },			false },
 };
 
-START_TEST(forbidden_call_ends_the_process)
+/* What only a program that stands in a namespace of others could do harm with. */
+static const struct forbidden forbidden_live[] = {
+	{ "sendto",	SYS_sendto,	{ 0, 0, 0 },			false },
+	{ "sendmsg",	SYS_sendmsg,	{ 0, 0, 0 },			false },
+	{ "bind",	SYS_bind,	{ 0, 0, 0 },			false },
+	{ "setsockopt",	SYS_setsockopt,	{ 0, 0, 0 },			false },
+	{ "getsockopt",	SYS_getsockopt,	{ 0, SOL_SOCKET, SO_PEERCRED },	false },
+	{ "ioctl",	SYS_ioctl,	{ 0, SIOCSIFFLAGS, 0 },		false },
+	{ "capset",	SYS_capset,	{ 0, 0, 0 },			false },
+};
+
+static void
+call_ends_the_process(const struct sandbox_row *const *sandbox, const struct forbidden *call)
 {
 	int status;
 	pid_t pid = fork();
@@ -65,20 +84,31 @@ START_TEST(forbidden_call_ends_the_process)
 	if (pid == 0) {
 		dup2(open("/dev/null", O_WRONLY), 2);
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-		sandbox_seal(capture_sandbox);
-		syscall(forbidden[_i].nr, forbidden[_i].arg[0], forbidden[_i].arg[1],
-		    forbidden[_i].arg[2]);
+		sandbox_seal(sandbox);
+		syscall(call->nr, call->arg[0], call->arg[1], call->arg[2]);
 		_exit(42);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 #ifdef CF_DEBUG
-	if (!forbidden[_i].in_debug)
-		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%s",
-		    forbidden[_i].name);
+	if (!call->in_debug)
+		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%s", call->name);
 #else
-	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%s",
-	    forbidden[_i].name);
+	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%s", call->name);
 #endif
+}
+
+START_TEST(forbidden_call_ends_the_process)
+{
+	call_ends_the_process(capture_sandbox, &forbidden[_i]);
+	call_ends_the_process(live_sandbox, &forbidden[_i]);
+	call_ends_the_process(wire_sandbox, &forbidden[_i]);
+}
+END_TEST
+
+START_TEST(live_source_only_listens)
+{
+	call_ends_the_process(live_sandbox, &forbidden_live[_i]);
+	call_ends_the_process(wire_sandbox, &forbidden_live[_i]);
 }
 END_TEST
 
@@ -182,8 +212,8 @@ say_packet(struct program *p, uint64_t interface, uint32_t i)
 	uint8_t body[MSG_PACKET_LEN];
 	struct wr w = wr_over(body, sizeof(body));
 
-	msg_packet_put(&w, &(struct msg_packet){ 1700000000123456789u + i, sizeof(packet),
-	    1 + i % 2 });
+	msg_packet_put(&w, &(struct msg_packet){ .time = 1700000000123456789u + i,
+	    .orig_len = sizeof(packet), .direction = (uint16_t)(1 + i % 2) });
 	chan_send(p->chan, MSG_PACKET, interface, body, sizeof(body), packet, sizeof(packet), -1);
 }
 
@@ -293,10 +323,9 @@ START_TEST(killed_program_leaves_a_whole_file)
 }
 END_TEST
 
-START_TEST(full_disk_ends_it_with_one_line)
+START_TEST(full_disk_is_one_line_and_the_status)
 {
 	struct program p = start(false, to_file, 10000);
-	struct pollfd gone = { .fd = chan_rfd(p.chan), .events = POLLIN };
 	char said[512], want[256];
 
 	greet(&p);
@@ -304,8 +333,7 @@ START_TEST(full_disk_ends_it_with_one_line)
 	for (uint32_t i = 0; i < 300; i++)
 		say_packet(&p, 0, i);
 	flush_all(&p);
-	ck_assert_int_eq(poll(&gone, 1, PATIENCE), 1);
-	ck_assert_int_eq(finish(&p, said, sizeof(said)), 1);
+	ck_assert_int_eq(finish(&p, said, sizeof(said)), STATUS_LOST);
 	snprintf(want, sizeof(want),
 	    "cf-capture: cannot write %s, the capture ends here: File too large\n", path);
 	ck_assert_str_eq(said, want);
@@ -359,9 +387,12 @@ START_TEST(tshark_reads_it)
 }
 END_TEST
 
-static const char *const	bad_command_lines[][4] = {
+static const char *const	bad_command_lines[][5] = {
 	{ NULL }, { "-w", "a", "--write-fd=5" }, { "--write-fd", "0" }, { "--nonsense" },
-	{ "-w", "a", "b" }, { "-w" }, { "-w", "" },
+	{ "-w", "a", "b" }, { "-w" }, { "-w", "" }, { "-w", "-" }, { "-w", "a", "-c", "1" },
+	{ "-w", "a", "--rotate=0" }, { "-w", "a", "--rotate=1KiB" }, { "-w", "a", "--keep=3" },
+	{ "--rotate=1s", "--write-fd=5" }, { "--netns=1", "--frames", "-w", "a" }, { "--netns=1" },
+	{ "-w", "a", "--snaplen=-1" }, { "-D" },
 };
 
 START_TEST(bad_command_line_is_2)
@@ -401,10 +432,11 @@ main(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_loop_test(tc, forbidden_call_ends_the_process, 0, (int)LEN(forbidden));
+	tcase_add_loop_test(tc, live_source_only_listens, 0, (int)LEN(forbidden_live));
 	tcase_add_loop_test(tc, whole_life_sealed, 0, 2);
 	tcase_add_test(tc, inherited_descriptor_takes_the_file);
 	tcase_add_test(tc, killed_program_leaves_a_whole_file);
-	tcase_add_test(tc, full_disk_ends_it_with_one_line);
+	tcase_add_test(tc, full_disk_is_one_line_and_the_status);
 	tcase_add_test(tc, garbage_is_said_and_the_file_is_whole);
 	tcase_add_test(tc, tshark_reads_it);
 	tcase_add_loop_test(tc, bad_command_line_is_2, 0, (int)LEN(bad_command_lines));

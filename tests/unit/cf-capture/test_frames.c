@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pcap/dlt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,25 +16,31 @@
 
 #include "blocks.h"
 #include "capture.h"
+#include "views.h"
 
 #define LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
-static struct capture	 cap;
+static struct views	 views = { .has_child = true };
+#define cap	views.child
 static struct chan	*stack, *server;
 static FILE		*file;
 static uint8_t		 bytes[1 << 20];
 
+static struct capture_want want;
+
 static void
 begin(void)
 {
-	int sv[2];
+	int sv[2], out;
 
+	views_init(&views);
 	file = tmpfile();
 	ck_assert_ptr_nonnull(file);
-	ck_assert(capture_init(&cap, dup(fileno(file))));
+	out = dup(fileno(file));
+	ck_assert_ptr_null(capture_init(&cap, &want, &out, 1, DLT_RAW));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 	stack = chan_new(sv[0], sv[0], R_STACK, R_CAPTURE, NULL);
-	server = chan_new(sv[1], sv[1], R_CAPTURE, R_STACK, &cap);
+	server = chan_new(sv[1], sv[1], R_CAPTURE, R_STACK, &views);
 	chan_handlers(server, capture_handlers);
 	chan_hello(stack, 0);
 }
@@ -72,7 +79,8 @@ send_packet(uint64_t interface, uint32_t orig_len, uint32_t direction, size_t le
 	uint8_t body[MSG_PACKET_LEN];
 	struct wr w = wr_over(body, sizeof(body));
 
-	msg_packet_put(&w, &(struct msg_packet){ 1700000000000000000u, orig_len, direction });
+	msg_packet_put(&w, &(struct msg_packet){ .time = 1700000000000000000u, .orig_len = orig_len,
+	    .direction = (uint16_t)direction });
 	chan_send(stack, MSG_PACKET, interface, body, sizeof(body), data, len, -1);
 }
 

@@ -28,7 +28,8 @@ START_TEST(section_says_who_wrote_it)
 	struct wr w = wr_over(buf, sizeof(buf));
 	uint16_t version[2];
 
-	pcapng_section_put(&w, &(struct pcapng_section){ "x86_64", "Linux 6.1", "cf-capture 1" });
+	pcapng_section_put(&w, &(struct pcapng_section){ .hardware = "x86_64",
+	    .os = "Linux 6.1", .application = "cf-capture 1" });
 	read_back(&w);
 	ck_assert_uint_eq(b.type, 0x0a0d0d0a);
 	ck_assert_uint_eq(word_at(b.body), 0x1a2b3c4d);
@@ -48,7 +49,7 @@ START_TEST(texts_that_are_not_known_are_left_out)
 	struct wr w = wr_over(buf, sizeof(buf));
 	size_t len;
 
-	pcapng_section_put(&w, &(struct pcapng_section){ NULL, NULL, "a" });
+	pcapng_section_put(&w, &(struct pcapng_section){ .application = "a" });
 	read_back(&w);
 	ck_assert_ptr_null(block_option(&b, 16, 2, &len));
 	ck_assert_ptr_null(block_option(&b, 16, 3, &len));
@@ -61,7 +62,8 @@ START_TEST(interface_has_its_name_and_nanoseconds)
 	struct wr w = wr_over(buf, sizeof(buf));
 	uint16_t linktype;
 
-	pcapng_interface_put(&w, &(struct pcapng_interface){ 101, 65535, "tun0" });
+	pcapng_interface_put(&w, &(struct pcapng_interface){ .linktype = 101,
+	    .snaplen = 65535, .name = "tun0" });
 	read_back(&w);
 	ck_assert_uint_eq(b.type, 1);
 	memcpy(&linktype, b.body, 2);
@@ -80,7 +82,7 @@ START_TEST(long_text_is_cut_and_the_block_stays_whole)
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	pcapng_interface_put(&w, &(struct pcapng_interface){ 101, 0, name });
+	pcapng_interface_put(&w, &(struct pcapng_interface){ .linktype = 101, .name = name });
 	read_back(&w);
 	ck_assert_ptr_nonnull(block_option(&b, 8, 2, &len));
 	ck_assert_uint_eq(len, PCAPNG_TEXT_MAX);
@@ -124,7 +126,8 @@ START_TEST(statistics_count_what_was_received)
 	uint32_t first[2] = { (uint32_t)(start >> 32), (uint32_t)start };
 	uint32_t last[2] = { (uint32_t)(end >> 32), (uint32_t)end };
 
-	pcapng_statistics_put(&w, &(struct pcapng_statistics){ 1, start, end, n });
+	pcapng_statistics_put(&w, &(struct pcapng_statistics){ .interface = 1,
+	    .start = start, .end = end, .received = n });
 	read_back(&w);
 	ck_assert_uint_eq(b.type, 5);
 	ck_assert_uint_eq(word_at(b.body), 1);
@@ -137,7 +140,7 @@ END_TEST
 
 START_TEST(block_that_does_not_fit_says_so)
 {
-	uint8_t data[100] = { 0 };
+	static const uint8_t data[100];
 	struct wr w = wr_over(buf, (size_t)_i);
 
 	pcapng_packet_put(&w, &(struct pcapng_packet){ .data = data, .len = sizeof(data) });
@@ -160,7 +163,7 @@ main(void)
 	tcase_add_loop_test(tc, packet_of_any_length_comes_back, 0,
 	    (int)(sizeof(lengths) / sizeof(lengths[0])));
 	tcase_add_test(tc, statistics_count_what_was_received);
-	tcase_add_loop_test(tc, block_that_does_not_fit_says_so, 0, 140);
+	tcase_add_loop_test(tc, block_that_does_not_fit_says_so, 0, 136);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

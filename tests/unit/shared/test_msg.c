@@ -189,6 +189,10 @@ START_TEST(bodies_survive_the_wire)
 	    .down_bytes = 1, .up_packets = 2, .down_packets = UINT64_MAX - 1);
 	ROUND_TRIP(limit, MSG_LIMIT_LEN, .which = LIMIT_DATAGRAM_OPENING, .most = UINT32_MAX,
 	    .times = UINT64_MAX);
+	ROUND_TRIP(tuple, MSG_TUPLE_LEN, .proto = 17, .flags = TUPLE_OF_DNS, .local = V4(1),
+	    .remote = V4(2));
+	ROUND_TRIP(flow, MSG_FLOW_LEN, .state = FLOW_IS_OPEN, .proto = 6, .pid = 4242, .src = V6(1),
+	    .dst = V6(2), .local = V6(3));
 	ROUND_TRIP(name, MSG_NAME_LEN, .addr = V6(0), .ttl = UINT32_MAX,
 	    .flags = MSG_NAME_SYNTHETIC | MSG_NAME_PINNED);
 	ROUND_TRIP(resolve, MSG_RESOLVE_LEN, .family = 6);
@@ -268,8 +272,15 @@ START_TEST(values_that_do_not_exist_are_refused)
 		ck_assert_int_eq(ACCEPTED(listen, { .family = (uint8_t)family }),
 		    family == 4 || family == 6);
 	ck_assert(!ACCEPTED(interface, { .linktype = 65536 }));
+	ck_assert(!ACCEPTED(tuple, { .proto = 6 }));
+	ck_assert(ACCEPTED(tuple, { .proto = 6, .flags = TUPLE_ENDED }));
+	ck_assert(!ACCEPTED(tuple, { .proto = 6, .flags = TUPLE_ENDED | 4 }));
+	ck_assert(!ACCEPTED(flow, { .state = FLOW_IS_ALLOWED, .comm_len = 1 }));
+	for (int state = 0; state < 6; state++)
+		ck_assert_int_eq(ACCEPTED(flow, { .state = (enum flow_state)state }),
+		    state >= 1 && state <= 3);
 	for (uint32_t direction = 0; direction < 5; direction++)
-		ck_assert_int_eq(ACCEPTED(packet, { .direction = direction }),
+		ck_assert_int_eq(ACCEPTED(packet, { .direction = (uint16_t)direction }),
 		    direction == 1 || direction == 2);
 }
 END_TEST
