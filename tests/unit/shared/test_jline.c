@@ -121,6 +121,28 @@ START_TEST(what_does_not_fit_is_no_line)
 }
 END_TEST
 
+/* An order that was found for some keys is for these and no others, however many kinds there are. */
+START_TEST(lines_of_many_kinds_do_not_mix)
+{
+	static const char *const keys[] = { "m", "c", "x", "a", "q", "k", "z", "b", "t", "e", "h" };
+	char wanted[64];
+	struct jline l;
+
+	for (size_t i = 0; i < 3 * COUNT(keys); i++) {
+		const char *one = keys[i % COUNT(keys)], *other = keys[(i + 1) % COUNT(keys)];
+		bool swap = strcmp(one, other) > 0;
+
+		jline_init(&l);
+		jline_int(&l, one, 1);
+		jline_int(&l, other, 2);
+		ck_assert_uint_gt(put(&l), 0);
+		snprintf(wanted, sizeof(wanted), "{\"%s\":%d,\"%s\":%d}\n", swap ? other : one,
+		    swap ? 2 : 1, swap ? one : other, swap ? 1 : 2);
+		ck_assert_str_eq(out, wanted);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -130,5 +152,6 @@ main(void)
 	tcase_add_loop_test(tc, any_text_is_a_string_of_json, 0, (int)COUNT(texts));
 	tcase_add_test(tc, a_text_takes_no_more_room_than_it_is_given);
 	tcase_add_test(tc, what_does_not_fit_is_no_line);
+	tcase_add_test(tc, lines_of_many_kinds_do_not_mix);
 	return unit_run("jline", tc);
 }
