@@ -114,7 +114,7 @@ asked_deny(struct broker *b, uint64_t id, const struct msg_open *o,
     const struct record_names *names, const struct rules_words *why)
 {
 	record_violation(o, why, names);
-	info_judged(id, o, names, why, b->opening.flow == id ? b->opening.who : NULL);
+	info_refused(o, names, why);
 	proxy_refuse(b->client, id, &refused_by_policy, why->text);
 }
 
@@ -164,8 +164,8 @@ add(struct broker *b, uint64_t id, const struct msg_open *o)
 		free(fl);
 		return NULL;
 	}
-	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .n_names = n,
-	    .kept_fd = -1, .who = who_keep(b->opening.who) };
+	*fl = (struct asked){ .id = id, .since = uv_now(&b->loop), .open = *o, .dst = o->dst,
+	    .n_names = n, .kept_fd = -1, .who = who_keep(b->opening.who) };
 	for (size_t i = 0; i < n; i++)
 		fl->names[i] = held[i];
 	TAILQ_INSERT_TAIL(&b->flows, fl, all);
@@ -234,7 +234,7 @@ asked_rule(struct broker *b, struct asked *fl)
 
 	if (fl->alias != NULL && alias_is_told(fl->alias))
 		as.dst = (struct addr){ .port = as.dst.port };
-	if (event_logged() && judge_allowed(b->judge, &as, names.name, names.n, &words)) {
+	if ((event_logged() || info_wanted()) && judge_allowed(b->judge, &as, names.name, names.n, &words)) {
 		free(fl->rule);
 		fl->rule = strdup(words.text);
 	}

@@ -105,6 +105,11 @@ broker_dial(struct broker *b, struct asked *fl, struct rules_words *why)
 	asked_rule(b, fl);
 	names = asked_names(fl);
 	record_attempt(&fl->open, &names);
+	if (info_wanted()) {
+		out = fl->open;
+		out.dst = fl->dst;
+		info_allowed(&out, &names, fl->rule, record_upstream_of(&fl->open));
+	}
 	late_send(b);
 	out = fl->open;
 	if (hostports_is_inside(&out.dst))	/* it stands for the host's loopback */
@@ -131,7 +136,6 @@ open_go_on(void *arg, uint64_t flow, const struct msg_open *asked_for, const str
 	b->opening.flow = flow;
 	b->opening.who = who;
 	if (b->synthetic && synthetic_is(&o->dst)) {
-		info_judged(flow, o, &(struct record_names){ 0 }, NULL, who);
 		alias_open(b, flow, o);
 		return;
 	}
@@ -140,7 +144,6 @@ open_go_on(void *arg, uint64_t flow, const struct msg_open *asked_for, const str
 		asked_deny(b, flow, o, &names, &why);
 		return;
 	}
-	info_judged(flow, o, &names, NULL, who);
 	if ((fl = asked_admit(b, flow, o)) == NULL || broker_dial(b, fl, &why))
 		return;
 	asked_deny(b, flow, o, &names, &why);

@@ -36,6 +36,7 @@ struct asked {
 	const char	*over;		/* why we have ended it, its CLOSE is awaited; or NULL */
 	int		 kept_fd;	/* of its socket, see reload.c; -1: none */
 	struct msg_open	 open;		/* dst: the address that is tried */
+	struct addr	 dst;		/* that the tree has asked for */
 	struct alias	*alias;		/* NULL: the tree named the address itself */
 	struct first	*first;		/* NULL: it owes no first flight */
 	struct quota_hold *quota;	/* NULL: none covers it */

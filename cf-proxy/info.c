@@ -15,6 +15,7 @@
 
 #include "chan_uv.h"
 #include "log.h"
+#include "who.h"
 
 #define BACKLOG_MAX	(4 << 20)
 
@@ -88,27 +89,55 @@ flow_send(uint64_t flow, const struct msg_flow *m, const char *words)
 	chan_send(chan, MSG_FLOW, flow, body, sizeof(body), words, strnlen(words, MSG_FLOW_TAIL), -1);
 }
 
-void
-info_judged(uint64_t flow, const struct msg_open *o, const struct record_names *names,
-    const struct rules_words *why, const struct who *who)
+bool
+info_wanted(void)
 {
-	struct msg_flow m = { .state = why == NULL ? FLOW_IS_ALLOWED : FLOW_IS_REFUSED,
-	    .proto = o->proto, .src = o->src, .dst = o->dst };
-	char words[MSG_FLOW_TAIL];
-	const char *name = names->n > 0 ? names->name[0] : "";
+	return chan != NULL;
+}
 
-	if (!can_tell())
-		return;
+/* The tail is the process's name, then words; each has its place in a line of key=value. */
+static void
+judged_send(const struct msg_open *o, const struct record_names *names, enum flow_state state,
+    const char *more)
+{
+	struct msg_flow m = { .state = state, .proto = o->proto, .src = o->src, .dst = o->dst };
+	const struct who *who = names->who;
+	char words[MSG_FLOW_TAIL], process[96] = "";
+
 	if (who != NULL) {
 		m.pid = who->ids.pid;
 		m.comm_len = (uint16_t)strnlen(who->comm, MSG_COMM_MAX);
+		snprintf(process, sizeof(process), " pid=%u comm=%.64s", m.pid, who->comm);
 	}
-	snprintf(words, sizeof(words), "%.*schildflow flow=%llu verdict=%s%s%.255s%s%.40s%s%.600s",
-	    (int)m.comm_len, who != NULL ? who->comm : "", (unsigned long long)flow, why == NULL ? "allow" : "deny",
-	    names->n > 0 ? " name=" : "", name,
-	    why == NULL ? "" : " reason=", why == NULL ? "" : why->reason_code,
-	    why == NULL ? "" : ": ", why == NULL ? "" : why->text);
-	flow_send(flow, &m, words);
+	snprintf(words, sizeof(words), "%.*schildflow flow=%llu%s verdict=%s%s%.255s%s",
+	    (int)m.comm_len, who != NULL ? who->comm : "", (unsigned long long)names->flow, process,
+	    state == FLOW_IS_REFUSED ? "deny" : "allow", names->n > 0 ? " name=" : "",
+	    names->n > 0 ? names->name[0] : "", more);
+	flow_send(names->flow, &m, words);
+}
+
+void
+info_allowed(const struct msg_open *o, const struct record_names *names, const char *rule,
+    const char *upstream)
+{
+	char more[640];
+
+	if (!can_tell())
+		return;
+	snprintf(more, sizeof(more), "%s%.200s%s%.400s", upstream != NULL ? " upstream=" : "",
+	    upstream != NULL ? upstream : "", rule != NULL ? " rule=" : "", rule != NULL ? rule : "");
+	judged_send(o, names, FLOW_IS_ALLOWED, more);
+}
+
+void
+info_refused(const struct msg_open *o, const struct record_names *names, const struct rules_words *why)
+{
+	char more[640];
+
+	if (!can_tell())
+		return;
+	snprintf(more, sizeof(more), " reason=%.40s: %.580s", why->reason_code, why->text);
+	judged_send(o, names, FLOW_IS_REFUSED, more);
 }
 
 void

@@ -11,7 +11,6 @@
 #include <uv.h>
 
 #include "proxy.h"
-#include "who.h"
 
 /* Takes fd over; -1: nobody is told.  Ends the process where it cannot be used.  Before the seal. */
 void	info_open(uv_loop_t *, int fd, enum role me);
@@ -21,12 +20,14 @@ void	info_when_ready(void (*)(void *), void *arg);
 
 /* ---- the policy stage ---- */
 
+bool	info_wanted(void);		/* is there anybody to tell? */
 /*
- * A flow as the tree asked for it is allowed; or it is refused, why: by what rule.  who: NULL where
- * it is not known.
+ * A flow, with the addresses that the tree has for it, may leave by this rule (NULL: by none), through
+ * that upstream proxy (NULL: directly); or it is refused.
  */
-void	info_judged(uint64_t flow, const struct msg_open *, const struct record_names *,
-	    const struct rules_words *why, const struct who *who);
+void	info_allowed(const struct msg_open *, const struct record_names *, const char *rule,
+	    const char *upstream);
+void	info_refused(const struct msg_open *, const struct record_names *, const struct rules_words *why);
 /* It has this address on the host; NULL: it has come to nothing. */
 void	info_result(uint64_t flow, const struct msg_open *, const struct addr *local);
 /* A NAME of cf-dns, as it came. */

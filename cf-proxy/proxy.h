@@ -178,6 +178,8 @@ struct record_names {
 
 /* There is an upstream proxy, by which flows without OPEN_DIRECT go. */
 void		 record_upstream(const char *name);
+/* By which it goes; NULL: directly. */
+const char	*record_upstream_of(const struct msg_open *);
 void		 record_attempt(const struct msg_open *, const struct record_names *);
 /* error: NULL when the flow is open. */
 void		 record_result(const struct msg_open *, const struct record_names *,

@@ -118,6 +118,12 @@ is_proxied(const struct msg_open *o)
 	return upstream && (o->flags & OPEN_DIRECT) == 0;
 }
 
+const char *
+record_upstream_of(const struct msg_open *o)
+{
+	return is_proxied(o) ? upstream_name : NULL;
+}
+
 /* What connect_attempt, connect_result and flow_end have in common. */
 static void
 put_connection(struct jline *l, const struct msg_open *o, const struct record_names *names)

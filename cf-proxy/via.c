@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "dial.h"
+#include "info.h"
 #include "log.h"
 
 #define TICK_MS		100		/* how exactly --connect-timeout is kept */
@@ -206,6 +207,7 @@ connect_next(struct flow *fl)
 		o.dst = v->conf->upstream_at[w->at++];
 		if ((fl->fd = direct_open(&o, 0, false, &done, &no)) == -1)
 			continue;
+		info_socket(fl->id, fl->client->resolving, &o, fl->fd);
 		if (done) {
 			hand_over(fl);
 			return;

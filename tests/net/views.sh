@@ -71,11 +71,13 @@ flows_have_a_comment_and_addresses_a_name() {
 	"$NET_DIR/blocks.py" run.pcapng whole
 	same first "$(fields run.pcapng 'frame.comment && tcp.flags != 2' frame.number)" ''
 	like allowed "$(fields run.pcapng 'tcp.flags == 2' frame.comment)" \
-	    'childflow flow=[0-9]+ verdict=allow name=v4\.example\.test'
+	    'childflow flow=[0-9]+ pid=[0-9]+ comm=curl verdict=allow name=v4\.example\.test'
 	like names "$("$NET_DIR/blocks.py" run.pcapng lines | grep '^names')" 'v4\.example\.test'
 	cf -c run.pcapng --deny-cidr 203.0.113.0/24 -- curl -sS -m 3 http://203.0.113.10/ 2>err || true
 	like denied "$(fields run.pcapng 'tcp.flags == 2' frame.comment)" \
-	    'verdict=deny reason=deny_cidr: blocked by .--deny-cidr 203.0.113.0/24'
+	    'comm=curl verdict=deny reason=deny_cidr: blocked by .--deny-cidr 203.0.113.0/24'
+	cf -c run.pcapng --allow v4.example.test -- curl -sS http://v4.example.test/hello >out 2>err
+	like rule "$(fields run.pcapng 'tcp.flags == 2' frame.comment)" 'rule=.*--allow v4\.example\.test'
 }
 it flows_have_a_comment_and_addresses_a_name
 
