@@ -148,7 +148,7 @@ class World:
         os.mkdir(self.dir + "/bin")
         for f in ("rr", "udpflood", "wire", "plaintun"):
             shutil.copy(f"{self.build}/tests/bench/{f}", self.dir + "/bin")
-        for f in ("inside.py", "slirp4netns-run"):
+        for f in ("inside.py", "slirp4netns-run", "proxied"):
             shutil.copy(f"{HERE}/{f}", self.dir + "/bin")
         installed = f"{self.build}/test-root/srv/cf"
         if os.path.isdir(installed):
