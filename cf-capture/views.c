@@ -4,7 +4,7 @@
  * cf-netstack sends packets as the tree has them.  The view of the host (egress) is the same
  * packets with the address in place of the tree's that the socket of their flow has; this, and
  * what the comment of a flow's first packet says, comes from cf-proxy by another channel, so a
- * packet may be here first.  Then it waits, at most HOLD_NS and with at most HELD_BYTES behind
+ * packet may be here first.  Then it waits, at most HOLD_NS (KEYS_HOLD_NS) and with at most HELD_BYTES behind
  * it, as all packets leave in the order in which they came.
  *
  * A packet that will never be told of (to the gateway, of a flow that was dropped unasked) costs
@@ -25,6 +25,7 @@
 #include "keys.h"
 
 #define HOLD_NS		200000000u
+#define KEYS_HOLD_NS	1000000000u	/* a program on a busy machine writes its secrets late */
 #define HELD_MAX	4096
 #define HELD_BYTES	(4 << 20)
 
@@ -235,7 +236,7 @@ views_packet(struct views *v, const struct captured *p)
 		write_out(v, p);
 		return;
 	}
-	h->until = now_ns() + HOLD_NS;
+	h->until = now_ns() + (v->has_keys ? KEYS_HOLD_NS : HOLD_NS);
 	h->packet = *p;
 	h->packet.data = memcpy(h->data, p->data, p->len);
 	TAILQ_INSERT_TAIL(&v->held, h, next);

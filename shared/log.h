@@ -23,8 +23,9 @@ void	log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, and exit with status 1 (or what log_fatal_status says). */
-_Noreturn void	fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void	fatalx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The attribute says what _Noreturn does, to analyzers that do not know that. */
+_Noreturn void	fatal(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+_Noreturn void	fatalx(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void		log_fatal_status(int status);	/* cf-spawn: 125 */
 /* Called with what fatal() and fatalx() have said, before they end the process. */
 void		log_on_fatal(void (*)(const char *text));

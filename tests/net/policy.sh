@@ -33,7 +33,7 @@ esac
 # lets WAYS "ADDRESSES" OPTION ...: of the six ways to these addresses just WAYS are open, and the
 # others fail as refused.
 lets() {
-	local open=" $1 " addresses=$2 way want= got
+	local open=" $1 " addresses=$2 way got want=
 	shift 2
 	for way in tcp4 tcp6 udp4 udp6 icmp4 icmp6; do
 		case "$open" in
