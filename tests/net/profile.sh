@@ -52,6 +52,7 @@ default_policy = \"allow\"	# default
 deny_cidrs = [	# $PWD/sub/child.toml:3
 	\"192.0.2.0/24\",	# $PWD/sub/child.toml:3
 ]
+capture_point = \"child\"	# default
 backend = \"rootless-internal\"	# default
 command = [	# $PWD/sub/base.toml:5
 	\"false\",	# $PWD/sub/base.toml:5
@@ -200,7 +201,8 @@ every_key() {
 		if ($1 ~ /^switch/) v = "true"
 		if ($1 ~ /^number/) v = "2"
 		if ($1 ~ /^path/) v = "\"dir/x y\""
-		if ($1 ~ /^list/) v = $0 ~ /paths/ ? "[\"x\", \"/y\"]" : "[\"x\", \"\\\"\\\\\\t\\u007f é\"]"
+		if ($1 ~ /^list/ && $0 ~ /numbers/) v = "[2]"
+		else if ($1 ~ /^list/) v = $0 ~ /paths/ ? "[\"x\", \"/y\"]" : "[\"x\", \"\\\"\\\\\\t\\u007f é\"]"
 		print key, "=", v
 		key = ""
 	}' "$PAGE"
@@ -254,7 +256,7 @@ it a_local_profile_is_not_used_by_itself
 a_stranger_only_tightens() {
 	printf 'deny_domains = ["b.test"]\nallow = ["a.test"]\n' >.childflow.toml
 	same "added and narrowed" "$(dump --profile-local --deny-domain a.test --allow a.test --allow c.test |
-	    plain | tr -d '\n\t')" 'default_policy = "deny"deny_domains = ["a.test","b.test",]allow = ["a.test",]backend = "rootless-internal"'
+	    plain | tr -d '\n\t')" 'default_policy = "deny"deny_domains = ["a.test","b.test",]allow = ["a.test",]capture_point = "child"backend = "rootless-internal"'
 	says "childflow.toml:2:9: allow: it would allow what is refused, and this profile is not trusted" \
 	    checked --profile-local --default-policy deny -- true
 	local line

@@ -268,7 +268,7 @@ it added_hosts_are_pinned
 name_service() {	# SOCKET
 	mkdir -p "$(dirname "$1")"
 	socat "UNIX-LISTEN:$1,fork,mode=666" EXEC:'echo secret' >/dev/null 2>&1 &
-	until_true 10 test -S "$1"
+	until_true 10 grep -q "00010000 .* $1\$" /proc/net/unix	# it listens
 }
 
 name_services_of_the_host_cannot_be_asked() {	# SOCKET

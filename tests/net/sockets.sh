@@ -9,13 +9,13 @@ W=$BUILD/tests/net/ways
 listen() {
 	mkdir -p "$(dirname "$1")"
 	socat "UNIX-LISTEN:$1,fork,mode=666,unlink-early" /dev/null >/dev/null 2>&1 &
-	until_true 5 test -S "$1"
+	until_true 5 grep -q "00010000 .* $1\$" /proc/net/unix	# it listens
 }
 # The same in another one: not in the list of the host's sockets.
 listen_elsewhere() {
 	mkdir -p "$(dirname "$1")"
 	sv socat "UNIX-LISTEN:$1,fork,mode=666,unlink-early" /dev/null >/dev/null 2>&1 &
-	until_true 5 test -S "$1"
+	until_true 5 sv grep -q "00010000 .* $1\$" /proc/net/unix
 }
 # reached [OPTION ...] -- PATH: what becomes of connecting to it.
 reached() {
