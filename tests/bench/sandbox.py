@@ -36,7 +36,8 @@ class Sandbox:
         self.p = subprocess.Popen(
             world.prefix + shlex.split(prefix) + payload, cwd="/", stderr=self.err,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=self.before_exec,
-            env={"PATH": world.path, "HOME": "/tmp", "LC_ALL": "C"})
+            env={"PATH": world.path, "HOME": "/tmp", "LC_ALL": "C",
+                 "TMPDIR": world.dir + "/tmp"})
 
     def before_exec(self):
         with open(self.cgroup + "/cgroup.procs", "w") as f:

@@ -146,6 +146,8 @@ class World:
         """Copies: the user may not be able to read the sources' folder, and a build that
         goes on there must not change what is measured."""
         os.mkdir(self.dir + "/bin")
+        os.mkdir(self.dir + "/tmp")
+        os.chmod(self.dir + "/tmp", 0o1777)
         for f in ("rr", "udpflood", "wire", "plaintun"):
             shutil.copy(f"{self.build}/tests/bench/{f}", self.dir + "/bin")
         for f in ("inside.py", "slirp4netns-run", "proxied"):
