@@ -11,7 +11,7 @@ in_world "$@"
 
 DOCTOR=/srv/cf/bin/cf-doctor
 PYTHON=/usr/bin/python3
-LOG=$T/work/flow.jsonl
+LOG=$T/home/flow.jsonl
 HOST=198.51.100.2 HOST6=2001:db8:1::2
 MARK=203.0.113.10:7		# a connection past the run: what came before it is in the dump
 

@@ -8,7 +8,7 @@ in_world "$@"
 
 PYTHON=/usr/bin/python3		# Debian's, which has jsonschema
 SCHEMA=$SOURCE/shared/flowlog.schema.json
-LOG=$T/work/flow.jsonl
+LOG=$T/home/flow.jsonl
 ALL=$T/all.jsonl
 : >"$ALL"
 microsocks -i 127.0.0.1 -p 1080 >>"$T/servers.log" 2>&1 </dev/null &

@@ -7,7 +7,7 @@ in_world "$@"
 
 PYTHON=/usr/bin/python3		# Debian's, which has jsonschema
 SCHEMA=$SOURCE/shared/flowlog.schema.json
-LOG=$T/work/flow.jsonl
+LOG=$T/home/flow.jsonl
 
 whole() { $PYTHON "$T/flowlog.py" lines "$1"; }
 field() {	# EVENT FIELD: of each such line

@@ -20,7 +20,7 @@ at_terminal() {
 		set cf "$HOW"
 		set become "$become"
 		set counter "/usr/bin/python3 $T/counter.py"
-		set env(HOME) "$T/work"
+		set env(HOME) "$T/home"
 		set env(PS1) "outer> "
 		set env(TERM) dumb
 		proc want {text} {

@@ -13,7 +13,7 @@ begin() {
 	[ "$PASS" = root ] || become=$BECOME_USER
 	cf_words
 	# shellcheck disable=SC2086
-	HOME=$T/work TMPDIR=$T/tmp exec -- $become "${CF_WORDS[@]}" "$@" 2>"$T/err" >"$T/out" &
+	HOME=$T/home TMPDIR=$T/tmp exec -- $become "${CF_WORDS[@]}" "$@" 2>"$T/err" >"$T/out" &
 	PID=$!
 }
 # A command that says which process it is and waits; COMMAND is its pid.
@@ -64,7 +64,7 @@ no_tun() {	# PID: its namespace has lost the interface
 BEFORE=$(host_state)
 host_is_as_before() {
 	until_true 5 no_helper || failed "left: $(ps -o pid,args -p "$(helpers | tr '\n' ',')0")"
-	rm -f "$T"/work/*
+	rm -f "$T"/home/*
 	same "the host" "$(diff <(echo "$BEFORE") <(host_state))" ""
 }
 

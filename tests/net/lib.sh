@@ -65,7 +65,7 @@ it() {
 		trap end_jobs EXIT
 		trap 'exit 1' TERM
 		watch_case "$BASHPID" &
-		cd "$T/work"
+		cd "$T/home"
 		"$@"
 	) >"$T/case.out" 2>&1 </dev/null
 	rc=$?
@@ -76,8 +76,8 @@ it() {
 	*)  not_ok "$name" "$T/case.out" ;;
 	esac
 	end_runs
-	rm -rf "$T/work"
-	make_for_caller "$T/work"
+	rm -rf "$T/home"
+	make_for_caller "$T/home"
 }
 
 # A run that a failed case left must not fail the next one.
@@ -153,10 +153,10 @@ ms_now() { echo $((${EPOCHREALTIME/./} / 1000)); }
 as_caller() {
 	case $PASS in
 	root)
-		env HOME="$T/work" TMPDIR="$T/tmp" "$@" ;;
+		env HOME="$T/home" TMPDIR="$T/tmp" "$@" ;;
 	user)
 		# shellcheck disable=SC2086
-		env HOME="$T/work" TMPDIR="$T/tmp" USER=cftest LOGNAME=cftest $BECOME_USER "$@" ;;
+		env HOME="$T/home" TMPDIR="$T/tmp" USER=cftest LOGNAME=cftest $BECOME_USER "$@" ;;
 	esac
 }
 
@@ -220,7 +220,7 @@ host_state() {
 	sed -E '/ - nsfs /d; s/^[0-9]+ [0-9]+ //' /proc/self/mountinfo
 	cat /proc/sys/net/ipv4/ping_group_range /proc/sys/net/ipv4/ip_forward
 	cat /etc/resolv.conf /etc/hosts
-	ls -A /tmp /var/tmp /dev/shm /run "$T/tmp" "$T/work"
+	ls -A /tmp /var/tmp /dev/shm /run "$T/tmp" "$T/home"
 	echo "helpers:" "$(helpers | wc -l)"
 }
 
@@ -308,13 +308,13 @@ in_world() {
 	make_host
 	make_links
 	make_servers
-	cd "$T/work" || exit 1
+	cd "$T/home" || exit 1
 }
 
 in_host_net() {
 	[ -n "${CF_STAGE:-}" ] || outer host_net "$@"
 	make_host
-	cd "$T/work" || exit 1
+	cd "$T/home" || exit 1
 }
 
 # must COMMAND ...: a world that cannot be made fails the pass, it does not skip it.
@@ -360,7 +360,7 @@ make_host() {
 		must mount --bind "${TEST_ROOT:-$BUILD/test-root}/srv/cf" /srv/cf
 	fi
 	must cp "$NET_DIR"/*.py "$T"
-	make_for_caller "$T/work" "$T/tmp"
+	make_for_caller "$T/home" "$T/tmp"
 	own_temporary_directories
 	must ip link set lo up
 }

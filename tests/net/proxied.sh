@@ -10,7 +10,7 @@ only_cf
 serve socat TCP6-LISTEN:2222,ipv6-v6only=0,fork,reuseaddr 'SYSTEM:echo SSH-2.0-banner; cat'
 must until_true 20 listening 203.0.113.10 2222
 TRUST=(--proxy-ca "$T/ca.pem")
-LOG=$T/work/flow.jsonl
+LOG=$T/home/flow.jsonl
 
 told() { tr -d '\0' <"$T/tiny8888.log"; }
 forget() { : >"$T/tiny8888.log"; }

@@ -50,7 +50,7 @@ it every_restriction_covers_them
 
 known_places_are_covered() {
 	only_cf
-	local home=$T/work run=$T/tmp/run path
+	local home=$T/home run=$T/tmp/run path
 	mkdir -p "$run"
 	for path in /run/podman/podman.sock /run/containerd/containerd.sock /run/crio/crio.sock \
 	    /run/libvirt/libvirt-sock /run/snapd.socket /run/dbus/system_bus_socket \
@@ -98,7 +98,7 @@ another_path_to_the_same_socket_is_covered() {
 	listen "$PWD/own.sock"
 	listen /run/podman/podman.sock
 	listen /run/nscd/socket
-	local own=/srv/t/work/own.sock	# lib.sh shows the directory of the test twice
+	local own=/srv/t/home/own.sock	# lib.sh shows the directory of the test twice
 	same "own, outside" "$(as_caller "$W" connect "$own")" open
 	same "own" "$(reached --block-private -- "$own")" EACCES
 	same "in a directory" "$(reached --block-private -- "/srv/other path/podman/podman.sock")" ENOENT

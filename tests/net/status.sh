@@ -51,7 +51,7 @@ start_words() {
 	[ "$PASS" = root ] || become=$BECOME_USER
 	# A shell starts what runs in the background with these ignored.
 	# shellcheck disable=SC2086
-	HOME=$T/work TMPDIR=$T/tmp exec -- $become env --default-signal=INT,QUIT "$@" &
+	HOME=$T/home TMPDIR=$T/tmp exec -- $become env --default-signal=INT,QUIT "$@" &
 	PID=$!
 }
 

@@ -6,7 +6,7 @@ in_world "$@"
 
 id_says_who_you_are() {
 	same id "$(cf -- id)" "$(as_caller id)"
-	same owner "$(cf -- stat -c '%U %G' "$T/work")" "$(as_caller stat -c '%U %G' "$T/work")"
+	same owner "$(cf -- stat -c '%U %G' "$T/home")" "$(as_caller stat -c '%U %G' "$T/home")"
 }
 it id_says_who_you_are
 

@@ -13,6 +13,7 @@
 #include "spawn.h"
 
 #define PAGE		"man/cf-profile.5"
+#define OWN_PAGE	"man/cf-spawn.1"
 
 START_TEST(names_and_letters_and_keys_are_each_of_one_row)
 {
@@ -83,6 +84,44 @@ START_TEST(the_page_has_every_key_and_no_other)
 }
 END_TEST
 
+/* The words of the list of all long options, with their dashes. */
+static void
+index_read(void)
+{
+	FILE *f = fopen(OWN_PAGE, "re");
+	char line[512];
+	bool inside = false;
+
+	ck_assert_msg(f != NULL, "cannot open %s: run the tests from the top directory", OWN_PAGE);
+	on_page = 0;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (strcmp(line, ".Ss All long options\n") == 0)
+			inside = true;
+		else if (inside && strcmp(line, ".Ed\n") == 0)
+			break;
+		else if (inside && line[0] == '-')
+			for (char *rest = line, *word; on_page < COUNT(page) &&
+			    (word = strtok_r(rest, " \n", &rest)) != NULL;)
+				snprintf(page[on_page++], CLI_NAME_LEN, "%s", word);
+	fclose(f);
+}
+
+START_TEST(the_index_has_every_option_and_no_other)
+{
+	char name[CLI_NAME_LEN + 2];
+	size_t shown = 0;
+
+	index_read();
+	for (const struct cli_option *o = options_table; o->name != NULL; o++)
+		if (o->help != NULL) {
+			snprintf(name, sizeof(name), "--%s", o->name);
+			ck_assert_msg(is_on_page(name), OWN_PAGE " has no %s in its list", name);
+			shown++;
+		}
+	ck_assert_uint_eq(on_page, shown);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -91,5 +130,6 @@ main(void)
 	tcase_add_test(tc, names_and_letters_and_keys_are_each_of_one_row);
 	tcase_add_test(tc, repeatable_options_are_lists);
 	tcase_add_test(tc, the_page_has_every_key_and_no_other);
+	tcase_add_test(tc, the_index_has_every_option_and_no_other);
 	return unit_run("table", tc);
 }
