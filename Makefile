@@ -131,28 +131,33 @@ $(B)/bin/childflow: $(B)/bin/cf-spawn
 FINDERS := cf-spawn cf-dns cf-doctor cf-proxy cf-listen
 define FINDER
 $(B)/$(call dir_of,$(1))/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
-$(B)/installed/$(call dir_of,$(1))/paths.o: $(call dir_of,$(1))/paths.c Makefile FORCE
+$(B)/installed/$(call dir_of,$(1))/paths.o: $(call dir_of,$(1))/paths.c Makefile $(B)/installed/libexecdir
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(call cflags,$(1)) -DCF_LIBEXECDIR='"$$(LIBEXECDIR)"' -c -o $$@ $$<
 $(B)/installed/bin/$(1): $(filter-out $(B)/$(call dir_of,$(1))/paths.o,$(call objs,$(1))) $(B)/installed/$(call dir_of,$(1))/paths.o $(B)/libcf.a
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter-out FORCE,$$^) $(call libs,$(1))
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $(call libs,$(1))
 endef
 $(foreach p,$(FINDERS),$(eval $(call FINDER,$(p))))
 HELPER_FILES := $(foreach p,$(HELPERS),$(B)/$(if $(filter $(p),$(FINDERS)),installed/)bin/$(p))
+# Changes when LIBEXECDIR does.
+$(B)/installed/libexecdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' >$@
 FORCE:
 
+# -C leaves a file alone that is there already: a program may be starting just now.
 install: all $(FINDERS:%=$(B)/installed/bin/%)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 	    $(DESTDIR)$(PREFIX)/share/childflow
-	install -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
+	install -C -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
 	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
 	for f in $(HELPER_FILES); do \
-	    p=$${f##*/} && install -m 755 $$f $(DESTDIR)$(LIBEXECDIR)/$$p && \
+	    p=$${f##*/} && install -C -m 755 $$f $(DESTDIR)$(LIBEXECDIR)/$$p && \
 	    ln -sf $(LIBEXECDIR)/$$p $(DESTDIR)$(PREFIX)/bin/$$p || exit 1; done
-	for m in man/*.[1-9]; do install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
-	install -m 644 shared/*.schema.json $(DESTDIR)$(PREFIX)/share/childflow/
+	for m in man/*.[1-9]; do install -C -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
+	install -C -m 644 shared/*.schema.json $(DESTDIR)$(PREFIX)/share/childflow/
 	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
 
 uninstall:
