@@ -23,40 +23,24 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pwd.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "inside.h"
+#include "alone.h"
+#include "chan.h"
 #include "listen.h"
 #include "log.h"
 
-#define RESOLV_CONF	"/etc/resolv.conf"
 #define BACKLOG		128
 #define ARGS_MAX	64
-#define NOBODY		"nobody"
 
 /* ---- what the command line says, held against itself ---- */
-
-static bool
-is_loopback(const struct addr *a)
-{
-	static const struct addr six = { .family = 6, .ip = { [15] = 1 } };
-
-	return a->family == 4 ? a->ip[0] == 127 : memcmp(a->ip, six.ip, 16) == 0;
-}
 
 static bool
 is_wildcard(const struct addr *a)
@@ -84,7 +68,7 @@ listen_check(const struct serve *s)
 		if (is_wildcard(a))
 			misuse(a, "that is every address of this host (name those you mean, one by "
 			    "one)");
-		if (!is_loopback(a) && !s->any_clients)
+		if (!addr_is_loopback(a) && !s->any_clients)
 			misuse(a, "others can reach it there; say who may ask (--client NETWORK)");
 		for (size_t k = 0; k < i; k++)
 			if (addr_equal(a, &s->listen[k]))
@@ -103,31 +87,13 @@ clients_complete(struct serve *s)
 		fatalx("cannot start: %s", why);
 }
 
-/* resolv.conf(5) has no ports; an address with a zone (fe80::1%eth0) is skipped. */
-static void
-resolv_read(struct serve *s)
-{
-	char line[512], word[ADDR_STRLEN];
-	FILE *f = fopen(RESOLV_CONF, "re");
-
-	if (f == NULL)
-		fatal("cannot read %s (say whom to ask: --resolver ADDR)", RESOLV_CONF);
-	while (*s->nresolvers < s->max_resolvers && fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "nameserver %63s", word) == 1 &&
-		    addr_parse(word, INSIDE_DNS_PORT, &s->resolvers[*s->nresolvers]))
-			++*s->nresolvers;
-	fclose(f);
-	if (*s->nresolvers == 0)
-		fatalx("no resolver is in %s (say whom to ask: --resolver ADDR)", RESOLV_CONF);
-}
-
 static void
 resolvers_check(struct serve *s)
 {
 	char text[ADDR_STRLEN];
 
 	if (*s->nresolvers == 0)
-		resolv_read(s);
+		*s->nresolvers = alone_resolvers(s->resolvers, s->max_resolvers);
 	for (size_t i = 0; i < *s->nresolvers; i++)
 		for (size_t k = 0; k < s->nlisten; k++)
 			if (addr_equal(&s->resolvers[i], &s->listen[k]))
@@ -180,91 +146,7 @@ doors_bind(struct listener *l, const struct serve *s)
 			    .tcp = tcp == 1, .fd = door_socket(&s->listen[i], tcp == 1) };
 }
 
-/* ---- rights ---- */
-
-static const struct passwd *
-user_find(const char *name)
-{
-	const struct passwd *pw = getpwnam(name);
-
-	if (pw == NULL)
-		fatalx("there is no user %s to become (say whom: --user NAME)", name);
-	return pw;
-}
-
-static void
-user_become(const char *name)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0 && name != NULL)
-		fatalx("--user is for root: you are uid %u (leave it out)", (unsigned)geteuid());
-	if (geteuid() != 0)
-		return;
-	pw = user_find(name != NULL ? name : NOBODY);
-	if (pw->pw_uid == 0)
-		return;			/* he asked for it */
-	if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		fatal("cannot become %s (say whom: --user NAME)", pw->pw_name);
-}
-
-/* A port below 1024 may have needed one; no more is to be bound. */
-static void
-powers_drop(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (syscall(SYS_capset, &header, none) != 0)
-		fatal("cannot give up capabilities");
-}
-
-/*
- * Into a network namespace where there is nothing.  Sockets that are there stay where they
- * are.  Where the host forbids it, the seal has to do: it lets no socket be made.
- */
-static void
-network_leave(void)
-{
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0)
-		log_debug("no empty network namespace: %s", strerror(errno));
-	powers_drop();			/* there we would have all of them */
-}
-
-/*
- * What ends us is read from a descriptor; the other two are ended by us.  What our caller has us
- * ignore we do: nohup(1), and a shell that is not interactive for jobs in the background.
- */
-static int
-signals_take(void)
-{
-	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction was;
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (sigaction(ends[i], NULL, &was) != 0 || was.sa_handler != SIG_IGN)
-			sigaddset(&set, ends[i]);
-	signal(SIGCHLD, SIG_DFL);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
-	    (fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
-		fatal("cannot take signals");
-	return fd;
-}
-
 /* ---- processes ---- */
-
-static void
-pair(int fd[2])
-{
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
-		fatal("cannot make a socket pair");
-}
 
 static int
 program_find(void)
@@ -316,7 +198,7 @@ dialler_become(const struct serve *s, int program, int dns_fd, bool pinned)
 		argv[n++] = "--resolvers-only";
 	for (int v = 0; v < log_verbose() && v < 2; v++)
 		argv[n++] = "-v";
-	pair(policy);
+	chan_pair(policy);
 	channel_give(policy[0]);
 	if (fcntl(dns_fd, F_SETFD, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		fatal("cannot start the dialler");
@@ -336,25 +218,12 @@ listener_become(struct listener *l, int dns_fd)
 	keep[n++] = l->signal_fd;
 	keep[n] = -1;
 	channel_give(dns_fd);
-	network_leave();
+	alone_network_leave();
 	sandbox_prepare(&rfd, &wfd, keep);
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);	/* who started us may leave us running */
 	listen_open(l, rfd, wfd);
 	sandbox_seal(listen_sandbox);
 	exit(listen_run(l));
-}
-
-/* Or a descriptor that is made now would become a channel that nobody meant. */
-static void
-standard_fds_open(void)
-{
-	int fd;
-
-	do {
-		if ((fd = open("/dev/null", O_RDWR)) == -1)
-			fatal("cannot open /dev/null");
-	} while (fd <= STDERR_FILENO);
-	close(fd);
 }
 
 int
@@ -366,22 +235,22 @@ serve_start(struct serve *s)
 	listen_check(s);
 	clients_complete(s);
 	resolvers_check(s);
-	standard_fds_open();
+	alone_standard_fds();
 	program = program_find();
 	doors_bind(&l, s);
-	user_become(s->user);
-	powers_drop();
+	alone_user_become(s->user);
+	alone_powers_drop();
 	l.clients = &s->clients;
-	l.signal_fd = signals_take();
-	pair(names);
-	pair(dial);
+	l.signal_fd = alone_signals_take(true);
+	chan_pair(names);
+	chan_pair(dial);
 	if (fork_or_die() == 0)
 		dialler_become(s, program, dial[1], true);
 	l.children = 2;
 	if (fork_or_die() != 0)
 		listener_become(&l, names[0]);
 	channel_give(names[1]);
-	network_leave();
+	alone_network_leave();
 	return dial[0];
 }
 
@@ -392,12 +261,12 @@ serve_pipe(struct serve *s, bool pinned)
 
 	resolvers_check(s);
 	program = program_find();
-	powers_drop();
-	pair(dial);
+	alone_powers_drop();
+	chan_pair(dial);
 	if (fork_or_die() == 0)
 		dialler_become(s, program, dial[1], pinned);
 	close(program);
 	close(dial[1]);
-	network_leave();
+	alone_network_leave();
 	return dial[0];
 }

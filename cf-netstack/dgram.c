@@ -150,7 +150,7 @@ dgram_udp_copy(struct stack *s, const struct addr *src, const struct addr *dst,
 const struct addr *
 dgram_error_from(const struct stack *s, const struct addr *from, uint8_t family)
 {
-	if (from == NULL || from->family != family || ip_is_loopback(from))
+	if (from == NULL || from->family != family || addr_is_loopback(from))
 		return stack_gateway(s, family);
 	return from;
 }

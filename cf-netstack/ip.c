@@ -118,12 +118,6 @@ is_link_local6(const struct addr *a)
 	return a->family == 6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
 }
 
-bool
-ip_is_loopback(const struct addr *a)
-{
-	return a->family == 4 ? a->ip[0] == 127 : is_zero(a->ip, 15) && a->ip[15] == 1;
-}
-
 /* RFC 1122 3.2.1.3, RFC 4291 2.5.2, 2.5.3, 2.7. */
 static enum pkt_verdict
 addresses_check(const struct pkt *p)
@@ -133,7 +127,7 @@ addresses_check(const struct pkt *p)
 	if (is_zero(p->dst.ip, addr_iplen(&p->dst)))
 		return PKT_MALFORMED;
 	if (is_multicast(&p->src) || is_broadcast(&p->src) || is_link_local6(&p->src) ||
-	    ip_is_loopback(&p->src) || is_zero(p->src.ip, addr_iplen(&p->src)))
+	    addr_is_loopback(&p->src) || is_zero(p->src.ip, addr_iplen(&p->src)))
 		return PKT_SOURCE;
 	return PKT_OK;
 }

@@ -95,8 +95,6 @@ pkt_payload(const struct pkt *p)
 enum pkt_verdict	 ip_parse(const void *buf, size_t len, bool partial, struct pkt *out);
 const char	*pkt_verdict_name(enum pkt_verdict);
 
-bool		 ip_is_loopback(const struct addr *);
-
 /* ---- checksums (RFC 1071) ---- */
 
 /* Sum of 16 bit words, unfolded, to be continued: only the last piece may have odd length. */

@@ -178,6 +178,14 @@ addr_from_sockaddr(const struct sockaddr_storage *ss, struct addr *out)
 	}
 }
 
+bool
+addr_is_loopback(const struct addr *a)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	return a->family == 4 ? a->ip[0] == 127 : a->family == 6 && memcmp(a->ip, six, 16) == 0;
+}
+
 struct addr
 addr_canonical(const struct addr *a)
 {

@@ -25,6 +25,8 @@ struct addr {
 /* Length of the address itself: 4, 16 or 0. */
 size_t		addr_iplen(const struct addr *);
 bool		addr_equal(const struct addr *, const struct addr *);	/* port included */
+/* 127.0.0.0/8 or ::1 (RFC 1122 3.2.1.3, RFC 4291 2.5.3). */
+bool		addr_is_loopback(const struct addr *);
 /* The host part as text ("192.0.2.1", "2001:db8::1"); buf of ADDR_STRLEN. */
 const char	*addr_ip_str(const struct addr *, char *buf);
 /* With the port, as childflow writes it: "192.0.2.1:80", "[2001:db8::1]:80". */

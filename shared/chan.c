@@ -23,6 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
+
 #define IN_SIZE		(256 * 1024)	/* several of the longest frames */
 #define OUT_MAX		(16 << 20)	/* a peer this far behind does not read at all */
 #define FDS_WAITING	256
@@ -85,6 +87,13 @@ fd_prepare(int fd)
 
 	return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+void
+chan_pair(int fd[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+		fatal("cannot make a socket pair");
 }
 
 struct chan *

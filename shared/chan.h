@@ -31,6 +31,9 @@ struct chan_handler {
 	chan_fn		fn;
 };
 
+/* The two ends of a channel, close-on-exec; ends the process where none can be made. */
+void		 chan_pair(int fd[2]);
+
 /*
  * Take over a pair of descriptors (the same one twice for a socket; a socket that was
  * duplicated onto both is noticed).  They become non-blocking and close-on-exec and are

@@ -23,29 +23,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pwd.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "inside.h"
+#include "alone.h"
+#include "chan.h"
+#include "hostroute.h"
 #include "listen.h"
 #include "log.h"
 #include "rulesfd.h"
 
-#define RESOLV_CONF	"/etc/resolv.conf"
-#define NOBODY		"nobody"
 #define BACKLOG		256
 #define ARGS_MAX	96
 #define FDS_MAX		8
@@ -70,14 +63,6 @@ struct setup {
 };
 
 /* ---- doors ---- */
-
-static bool
-is_loopback(const struct addr *a)
-{
-	static const uint8_t six[16] = { [15] = 1 };
-
-	return a->family == 4 ? a->ip[0] == 127 : memcmp(a->ip, six, 16) == 0;
-}
 
 static int
 door_socket(const struct addr *a)
@@ -106,7 +91,7 @@ doors_bind(struct listener *l, const struct options *o)
 	char text[ADDR_STRLEN];
 
 	for (size_t i = 0; i < o->nlisten; i++) {
-		if (!is_loopback(&o->listen[i])) {
+		if (!addr_is_loopback(&o->listen[i])) {
 			log_fatal_status(2);
 			fatalx("--listen %s: not a loopback address; there is no login, so others are "
 			    "not let in (write 127.0.0.1:3128)", addr_str(&o->listen[i], text));
@@ -135,109 +120,6 @@ rules_make(const struct ruleopts *rules)
 	if ((fd = rulesfd_make(buf, len)) == -1)
 		fatal("cannot keep the rules in memory");
 	free(buf);
-	return fd;
-}
-
-/* resolv.conf(5) has no ports; an address with a zone (fe80::1%eth0) is skipped. */
-static void
-resolvers_find(struct options *o)
-{
-	char line[512], word[ADDR_STRLEN];
-	FILE *f;
-
-	if (o->nresolvers > 0 || o->hops.n > 0)
-		return;
-	if ((f = fopen(RESOLV_CONF, "re")) == NULL)
-		fatal("cannot read %s (say whom to ask: --resolver ADDR)", RESOLV_CONF);
-	while (o->nresolvers < RESOLVERS_MAX && fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "nameserver %63s", word) == 1 &&
-		    addr_parse(word, INSIDE_DNS_PORT, &o->resolvers[o->nresolvers]))
-			o->nresolvers++;
-	fclose(f);
-	if (o->nresolvers == 0)
-		fatalx("no resolver is in %s (say whom to ask: --resolver ADDR)", RESOLV_CONF);
-}
-
-/* Is there a route to the IPv6 internet?  Asked of the routing table; nothing is sent. */
-static bool
-host_has_ipv6(void)
-{
-	const struct addr somewhere = { .family = 6, .port = 9, .ip = { 0x20, 0x01, 0x04, 0x60 } };
-	struct sockaddr_storage ss;
-	socklen_t len = addr_to_sockaddr(&somewhere, &ss);
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool ok = fd != -1 && connect(fd, (struct sockaddr *)&ss, len) == 0;
-
-	if (fd != -1)
-		close(fd);
-	return ok;
-}
-
-/* ---- rights ---- */
-
-static const struct passwd *
-user_find(const char *name)
-{
-	const struct passwd *pw = getpwnam(name);
-
-	if (pw == NULL)
-		fatalx("there is no user %s to become (say whom: --user NAME)", name);
-	return pw;
-}
-
-static void
-user_become(const char *name)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0 && name != NULL)
-		fatalx("--user is for root: you are uid %u (leave it out)", (unsigned)geteuid());
-	if (geteuid() != 0)
-		return;
-	pw = user_find(name != NULL ? name : NOBODY);
-	if (pw->pw_uid == 0)
-		return;			/* he asked for it */
-	if (setgroups(0, NULL) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		fatal("cannot become %s (say whom: --user NAME)", pw->pw_name);
-}
-
-static void
-powers_drop(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (syscall(SYS_capset, &header, none) != 0)
-		fatal("cannot give up capabilities");
-}
-
-/* Sockets that are there stay.  Where the host forbids it, the seals have to do. */
-static void
-network_leave(void)
-{
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0)
-		log_debug("no empty network namespace: %s", strerror(errno));
-	powers_drop();			/* there we would have all of them */
-}
-
-/* What our caller has us ignore we do: nohup(1), and jobs in the background of a script. */
-static int
-signals_take(void)
-{
-	static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction was;
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (sigaction(ends[i], NULL, &was) != 0 || was.sa_handler != SIG_IGN)
-			sigaddset(&set, ends[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
-	    (fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
-		fatal("cannot take signals");
 	return fd;
 }
 
@@ -325,13 +207,6 @@ start_free(struct start *s)
 }
 
 static void
-pair(int fd[2])
-{
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
-		fatal("cannot make a socket pair");
-}
-
-static void
 dialler_args(struct start *s, const struct setup *u, int upstream_fd)
 {
 	arg_fd(s, "--rules-fd", u->rules_fd);
@@ -380,37 +255,24 @@ dns_args(struct start *s, const struct setup *u, bool no_aaaa)
 	}
 }
 
-/* Descriptors above the standard ones: those are dealt when a program starts. */
-static void
-standard_fds_open(void)
-{
-	int fd;
-
-	do {
-		if ((fd = open("/dev/null", O_RDWR)) == -1)
-			fatal("cannot open /dev/null");
-	} while (fd <= STDERR_FILENO);
-	close(fd);
-}
-
 static void
 all_start(const struct setup *u, struct serve_fds *ours)
 {
 	static struct start s[4];
-	bool no_aaaa = !host_has_ipv6();
+	bool no_aaaa = !hostroute_ipv6();
 	int policy[2], dns[2], dial[2], dns_dial[2], names[2], upstream[2] = { -1, -1 };
 	size_t n = 3;
 
-	pair(policy);
-	pair(dns);
-	pair(dial);
-	pair(dns_dial);
-	pair(names);
+	chan_pair(policy);
+	chan_pair(dns);
+	chan_pair(dial);
+	chan_pair(dns_dial);
+	chan_pair(names);
 	program(&s[0], "cf-proxy", u->o, dial[1]);
 	program(&s[1], "cf-proxy", u->o, policy[1]);
 	program(&s[2], "cf-dns", u->o, dns[1]);
 	if (u->proxies_fd != -1) {
-		pair(upstream);
+		chan_pair(upstream);
 		program(&s[n], hops_tls(&u->o->hops) ? "cf-upstream-tls" : "cf-upstream", u->o,
 		    upstream[1]);
 		arg_fd(&s[n++], "--proxies-fd", u->proxies_fd);
@@ -424,7 +286,7 @@ all_start(const struct setup *u, struct serve_fds *ours)
 	arg_fd(&s[2], "--names-fd", names[0]);
 	dns_args(&s[2], u, no_aaaa);
 	execute(&s[0]);
-	network_leave();
+	alone_network_leave();
 	for (size_t i = 1; i < n; i++)
 		execute(&s[i]);
 	for (size_t i = 0; i < n; i++)
@@ -437,15 +299,16 @@ serve_start(struct listener *l, struct options *o, struct serve_fds *ours)
 {
 	static struct setup u;
 
-	standard_fds_open();
+	alone_standard_fds();
 	doors_bind(l, o);
 	u = (struct setup){ .o = o, .rules_fd = rules_make(&o->rules) };
-	resolvers_find(o);
+	if (o->nresolvers == 0 && o->hops.n == 0)
+		o->nresolvers = alone_resolvers(o->resolvers, RESOLVERS_MAX);
 	if (o->hops.n > 0)
 		hop_str(&o->hops.hop[0], u.upstream);
 	u.proxies_fd = upstream_make(o, u.at, &u.n_at);
-	user_become(o->become);
-	powers_drop();
+	alone_user_become(o->become);
+	alone_powers_drop();
 	all_start(&u, ours);
-	l->signal_fd = signals_take();
+	l->signal_fd = alone_signals_take(false);
 }
