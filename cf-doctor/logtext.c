@@ -12,57 +12,7 @@
 #include <string.h>
 
 #include "flowlog.h"
-
-static json_int_t
-number(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
-static void
-put(FILE *f, const json_t *o, const char *key)
-{
-	say_text(f, json_string_value(json_object_get(o, key)));
-}
-
-/* "a, b", or "none". */
-static void
-put_list(FILE *f, const json_t *array)
-{
-	json_t *v;
-	size_t i;
-
-	if (json_array_size(array) == 0)
-		fputs("none", f);
-	json_array_foreach(array, i, v) {
-		fputs(i > 0 ? ", " : "", f);
-		say_text(f, json_string_value(v));
-	}
-}
-
-/* "a=2, b=1", or "none". */
-static void
-put_counts(FILE *f, const json_t *array)
-{
-	json_t *v;
-	size_t i;
-
-	if (json_array_size(array) == 0)
-		fputs("none", f);
-	json_array_foreach(array, i, v) {
-		fputs(i > 0 ? ", " : "", f);
-		put(f, v, "key");
-		fprintf(f, "=%" JSON_INTEGER_FORMAT, number(v, "count"));
-	}
-}
-
-static void
-put_attempts(FILE *f, const json_t *o)
-{
-	fprintf(f, "attempts=%" JSON_INTEGER_FORMAT ", ok=%" JSON_INTEGER_FORMAT ", error=%"
-	    JSON_INTEGER_FORMAT ", flow_end=%" JSON_INTEGER_FORMAT, number(o, "connect_attempts"),
-	    number(o, "connect_ok"), number(o, "connect_error"), number(o, "flow_end"));
-}
+#include "sayjson.h"
 
 /* ---- a line of each kind ---- */
 
@@ -85,22 +35,19 @@ name_start(FILE *f, const json_t *o)
 }
 
 static void
+put_target(FILE *f, const json_t *target)
+{
+	put(f, target, "target");
+	fputs(" (", f);
+	put_attempts(f, target);
+	fputc(')', f);
+}
+
+static void
 put_targets(FILE *f, const json_t *o)
 {
-	const json_t *targets = json_object_get(o, "targets");
-	json_t *v;
-	size_t i;
-
 	fputs(", targets=", f);
-	if (json_array_size(targets) == 0)
-		fputs("none", f);
-	json_array_foreach(targets, i, v) {
-		fputs(i > 0 ? ", " : "", f);
-		put(f, v, "target");
-		fputs(" (", f);
-		put_attempts(f, v);
-		fputc(')', f);
-	}
+	put_each(f, json_object_get(o, "targets"), put_target);
 }
 
 static void

@@ -3,7 +3,7 @@
  *
  * One table: a label and how its value is said.  Line names, order and values up to
  * `exit:` are childflow's, so what reads its summary reads ours.  Every string goes
- * through log_escape, because a name may be an escape sequence.
+ * through say_text(), because a name may be an escape sequence.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,77 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flowlog.h"
 #include "log.h"
+#include "sayjson.h"
 #include "summary.h"
 
-#define SHOWN_MAX	1000	/* bytes of one string; a command line may have megabytes */
 #define TOP_ROWS	3
-
-static void
-put(FILE *f, const json_t *string)
-{
-	char cut[SHOWN_MAX + 1], out[4 * sizeof(cut) + 8];
-	const char *text = json_string_value(string);
-
-	if (text == NULL) {
-		fputs("unavailable", f);
-		return;
-	}
-	snprintf(cut, sizeof(cut), "%s", text);
-	fputs(log_escape(out, sizeof(out), cut), f);
-	if (strlen(text) > SHOWN_MAX)
-		fputs(" ...", f);
-}
-
-static void
-put_field(FILE *f, const json_t *object, const char *key)
-{
-	put(f, json_object_get(object, key));
-}
-
-static json_int_t
-number(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-/* "a, b", or "none". */
-static void
-put_strings(FILE *f, const json_t *array)
-{
-	json_t *v;
-	size_t i;
-
-	if (json_array_size(array) == 0)
-		fputs("none", f);
-	json_array_foreach(array, i, v) {
-		fputs(i > 0 ? ", " : "", f);
-		put(f, v);
-	}
-}
 
 static void
 put_ips(FILE *f, const json_t *name)
 {
-	put_strings(f, json_object_get(name, "answer_ips"));
+	put_list(f, json_object_get(name, "answer_ips"));
 	if (json_is_true(json_object_get(name, "more_answer_ips")))
 		fputs(", ...", f);
-}
-
-/* "k=n, k=n" of [{key, count}], or "none". */
-static void
-put_counts(FILE *f, const json_t *array)
-{
-	json_t *v;
-	size_t i;
-
-	if (json_array_size(array) == 0)
-		fputs("none", f);
-	json_array_foreach(array, i, v) {
-		fputs(i > 0 ? ", " : "", f);
-		put_field(f, v, "key");
-		fprintf(f, "=%" JSON_INTEGER_FORMAT, number(v, "count"));
-	}
 }
 
 /* "k=n, k=n" of {k: n}. */
@@ -100,36 +42,31 @@ put_numbers(FILE *f, const json_t *object)
 }
 
 static void
-put_attempts(FILE *f, const json_t *target)
+put_target(FILE *f, const json_t *target)
 {
-	fprintf(f, "attempts=%" JSON_INTEGER_FORMAT ", ok=%" JSON_INTEGER_FORMAT
-	    ", error=%" JSON_INTEGER_FORMAT ", flow_end=%" JSON_INTEGER_FORMAT,
-	    number(target, "connect_attempts"), number(target, "connect_ok"),
-	    number(target, "connect_error"), number(target, "flow_end"));
+	put(f, target, "target");
+	fputs(" (", f);
+	put_attempts(f, target);
+	fputs(", matched_domains=", f);
+	put_counts(f, json_object_get(target, "matched_domains"));
+	fputc(')', f);
 }
 
 static void
 put_targets(FILE *f, const json_t *array)
 {
-	json_t *v;
-	size_t i;
-
-	if (json_array_size(array) == 0)
-		fputs("none", f);
-	json_array_foreach(array, i, v) {
-		fputs(i > 0 ? ", " : "", f);
-		put_field(f, v, "target");
-		fputs(" (", f);
-		put_attempts(f, v);
-		fputs(", matched_domains=", f);
-		put_counts(f, json_object_get(v, "matched_domains"));
-		fputc(')', f);
-	}
+	put_each(f, array, put_target);
 }
 
 /* ---- the values of the lines ---- */
 
 typedef void	(*say)(FILE *, const json_t *value);
+
+static void
+say_string(FILE *f, const json_t *v)
+{
+	say_text(f, json_string_value(v));
+}
 
 static void
 say_capture(FILE *f, const json_t *c)
@@ -143,13 +80,13 @@ say_capture(FILE *f, const json_t *c)
 		return;
 	}
 	fputs("requested=", f);
-	put_field(f, c, "requested");
+	put(f, c, "requested");
 	fputs(", effective=", f);
-	put_field(f, c, "effective");
+	put(f, c, "effective");
 	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
 		if (json_is_string(json_object_get(c, outputs[i].key))) {
 			fprintf(f, ", %s=", outputs[i].label);
-			put_field(f, c, outputs[i].key);
+			put(f, c, outputs[i].key);
 		}
 }
 
@@ -157,7 +94,7 @@ static void
 say_path(FILE *f, const json_t *path)
 {
 	if (json_is_string(path))
-		put(f, path);
+		say_string(f, path);
 	else
 		fputs("disabled", f);
 }
@@ -169,7 +106,7 @@ say_name(FILE *f, const json_t *n)
 		fputs("none", f);
 		return;
 	}
-	put_field(f, n, "qname");
+	put(f, n, "qname");
 	fprintf(f, " (queries=%" JSON_INTEGER_FORMAT ", answers=%" JSON_INTEGER_FORMAT
 	    ", answer_ips=", number(n, "queries"), number(n, "answers"));
 	put_ips(f, n);
@@ -191,10 +128,10 @@ say_rows(FILE *f, const json_t *rows)
 			break;
 		target = json_object_get(row, "target");
 		fputs(i > 0 ? ", " : "", f);
-		put_field(f, row, "qname");
+		put(f, row, "qname");
 		fputs(" -> ", f);
 		if (json_is_string(target))
-			put(f, target);
+			say_string(f, target);
 		else
 			fputs("no-target", f);
 		fputs(" (answer_ips=", f);
@@ -216,7 +153,7 @@ say_correlation(FILE *f, const json_t *n)
 		fputs("none", f);
 		return;
 	}
-	put_field(f, n, "qname");
+	put(f, n, "qname");
 	fputs(" (answer_ips=", f);
 	put_ips(f, n);
 	fputs(", matched_domains=", f);
@@ -233,11 +170,11 @@ say_target(FILE *f, const json_t *t)
 		fputs("none", f);
 		return;
 	}
-	put_field(f, t, "target");
+	put(f, t, "target");
 	fputs(" (", f);
 	put_attempts(f, t);
 	fputs(", dns_names=", f);
-	put_strings(f, json_object_get(t, "dns_names"));
+	put_list(f, json_object_get(t, "dns_names"));
 	fputs(", matched_domains=", f);
 	put_counts(f, json_object_get(t, "matched_domains"));
 	fputc(')', f);
@@ -267,7 +204,7 @@ say_quotas(FILE *f, const json_t *quotas)
 
 	json_array_foreach(quotas, i, v) {
 		fputs(i > 0 ? ", " : "", f);
-		put_field(f, v, "quota");
+		put(f, v, "quota");
 		fprintf(f, " (used=%" JSON_INTEGER_FORMAT ", max=%" JSON_INTEGER_FORMAT
 		    ", flows=%" JSON_INTEGER_FORMAT ")", number(v, "used"), number(v, "max"),
 		    number(v, "flows"));
@@ -279,9 +216,9 @@ static const struct line {
 	say		 say;
 	bool		 always;		/* or only where there is something to say */
 } lines[] = {
-	{ "backend",				NULL, "backend",		put,		true },
-	{ "command",				NULL, "command",		put,		true },
-	{ "sandbox controls",			NULL, "sandbox_controls",	put_strings,	true },
+	{ "backend",				NULL, "backend",		say_string,	true },
+	{ "command",				NULL, "command",		say_string,	true },
+	{ "sandbox controls",			NULL, "sandbox_controls",	put_list,	true },
 	{ "capture",				NULL, "capture",		say_capture,	true },
 	{ "flow-log",			"flow_log", "path",			say_path,	true },
 	{ "flow-log events",		"flow_log", "event_counts",		put_numbers,	true },
@@ -299,10 +236,10 @@ static const struct line {
 	{ "flow-log runtime failure phases",
 					"flow_log", "runtime_failure_phases",	put_counts,	true },
 	{ "exit",				NULL, "exit_code",		say_exit,	true },
-	{ "reason",				NULL, "reason",			put,		false },
+	{ "reason",				NULL, "reason",			say_string,	false },
 	{ "duration",				NULL, "duration_ms",		say_duration,	false },
-	{ "tcp path",				NULL, "tcp_path",		put,		false },
-	{ "tcp path why",			NULL, "tcp_path_why",		put,		false },
+	{ "tcp path",				NULL, "tcp_path",		say_string,	false },
+	{ "tcp path why",			NULL, "tcp_path_why",		say_string,	false },
 	{ "flows",				NULL, "flows",			put_numbers,	true },
 	{ "bytes",				NULL, "bytes",			put_numbers,	true },
 	{ "denied",			"flow_log", "denied",			put_counts,	false },
@@ -335,7 +272,7 @@ put_warnings(FILE *f, const json_t *model)
 	}
 	json_array_foreach(json_object_get(model, "warnings"), i, v) {
 		fputs("warning: ", f);
-		put(f, v);
+		say_string(f, v);
 		fputc('\n', f);
 	}
 }

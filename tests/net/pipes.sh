@@ -183,8 +183,9 @@ a_cut_pipe_ends_the_run() {
 	by_ssh --status-fd 7 -- sh -c 'echo started; exec sleep 60' 7>status >out 2>err &
 	run=$!
 	until_true 20 grep -q started out
-	for p in $(pids cf-proxy); do
-		[ "$(readlink "/proc/$p/ns/net")" != "$(readlink "/proc/$SERVER/ns/net")" ] || kill -9 "$p"
+	for p in $(pids cf-proxy); do	# when one goes, the others there follow
+		[ "$(readlink "/proc/$p/ns/net")" != "$(readlink "/proc/$SERVER/ns/net")" ] ||
+		    kill -9 "$p" 2>/dev/null || gone "$p"
 	done
 	status 125 wait "$run"
 	like line "$(cat err)" "the helper .ssh .*the command's network is gone"
