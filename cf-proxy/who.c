@@ -164,8 +164,8 @@ whochan_ask(struct whochan *wc, uint64_t flow, const struct msg_open *o)
 		wc->on_known(wc->arg, flow, o, NULL);
 		return;
 	}
-	*new = (struct waiting){ .flow = flow, .open = *o, .until = uv_now(wc->loop) +
-	    (chan_peer(wc->chan) == 0 ? WHO_START_MS : WHO_WAIT_MS) };
+	*new = (struct waiting){ .flow = flow, .open = *o,
+	    .until = uv_now(wc->loop) + WHO_WAIT_MS };
 	if (!idmap_put(&wc->by_flow, flow, new)) {
 		free(new);
 		wc->on_known(wc->arg, flow, o, NULL);

@@ -13,8 +13,7 @@
 
 #include "chan.h"
 
-#define WHO_WAIT_MS	250	/* a machine under load may not get to it for as long */
-#define WHO_START_MS	1000	/* while it starts */
+#define WHO_WAIT_MS	1000	/* a machine under load may not get to it for as long */
 #define WHO_WAITING_MAX	4096	/* flows that wait for it; more are not asked about */
 
 /* A process as events tell of it; the strings are of whoever runs there. */

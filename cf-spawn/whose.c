@@ -10,8 +10,8 @@
  * the one that the others descend from: it is found first on the way down, and looked for on the
  * way up from one that was known.
  *
- * What must stay true: a search ends after SEARCH_MS, however large the tree is; then it is not
- * known whose it is.
+ * What must stay true: a search ends after SEARCH_MS of our CPU time, however large the tree is; then
+ * it is not known whose it is.  (Time on the clock would run out on a busy machine.)
  *
  * SPDX-License-Identifier: MIT
  */
@@ -272,11 +272,11 @@ children_add(int dir, size_t n)
 }
 
 static uint64_t
-now_ms(void)
+spent_ms(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
@@ -290,7 +290,7 @@ tree_search(struct proc *out, const char *link, size_t len, uint64_t until)
 		return false;
 	n = children_add(dir, 0);
 	close(dir);
-	for (size_t i = 0; i < n && now_ms() < until; i++) {
+	for (size_t i = 0; i < n && spent_ms() < until; i++) {
 		if (!proc_open(out, w.queue[i]))
 			continue;
 		if (has_any(out, link, len))
@@ -304,7 +304,7 @@ tree_search(struct proc *out, const char *link, size_t len, uint64_t until)
 static bool
 tree_searched(struct proc *out, const char *link, size_t len)
 {
-	uint64_t until = now_ms() + SEARCH_MS;
+	uint64_t until = spent_ms() + SEARCH_MS;
 
 	for (int i = 0; i < SEARCHES; i++)
 		if (tree_search(out, link, len, until))
