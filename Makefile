@@ -28,16 +28,16 @@ HELPERS := cf-netstack cf-dns cf-proxy cf-capture cf-doctor cf-upstream cf-upstr
 	cf-toml
 
 # What a program links is part of what it can do.  A short row is a good row.
-LIBS.cf-spawn    := libseccomp libmnl jansson libidn2
+LIBS.cf-spawn    := libseccomp libmnl jansson libidn2 nettle
 LIBS.cf-netstack := libseccomp
 LIBS.cf-dns      := libuv libcares libseccomp jansson libidn2
 LIBS.cf-proxy    := libuv libseccomp jansson libnghttp2 nettle
 LIBS.cf-capture  := libuv libseccomp libpcap
-LIBS.cf-upstream := libuv libseccomp
-LIBS.cf-upstream-tls := libuv libseccomp libssl libcrypto
+LIBS.cf-upstream := libuv libseccomp nettle
+LIBS.cf-upstream-tls := libuv libseccomp nettle libssl libcrypto
 LIBS.cf-listen   := libuv libseccomp libidn2
-LIBS.cf-doctor   := libseccomp libmnl jansson libidn2 ncursesw
-LIBS.shared      := libuv libseccomp jansson libidn2
+LIBS.cf-doctor   := libseccomp libmnl jansson libidn2 nettle ncursesw
+LIBS.shared      := libuv libseccomp jansson libidn2 nettle
 
 # Where the files of a program are, if not in a folder of its name: helpers that only cf-proxy has.
 DIR.cf-upstream     := cf-proxy/upstream
