@@ -25,7 +25,6 @@
 #include "live.h"
 #include "log.h"
 #include "ruleopts.h"
-#include "rulesfd.h"
 
 #define FDS_MAX	9	/* descriptors that options name, and the -1 behind them */
 
@@ -294,27 +293,6 @@ print(const struct options *o)
 	sandbox_print(dns_sandbox);
 }
 
-/* What cf-spawn does for a command tree; -1: there are no rules. */
-static int
-rules_make(const struct ruleopts *rules)
-{
-	char why[RULEOPTS_WHY];
-	size_t len;
-	void *buf;
-	int fd;
-
-	if (!ruleopts_any(rules))
-		return -1;
-	if ((buf = ruleopts_compile(rules, &len, why)) == NULL) {
-		log_fatal_status(2);
-		fatalx("%s", why);
-	}
-	if ((fd = rulesfd_make(buf, len)) == -1)
-		fatal("cannot keep the rules in memory");
-	free(buf);
-	return fd;
-}
-
 /* In line behind it, one client's queries would hold up all others. */
 _Static_assert(ASKS_MAX <= INFLIGHT_MAX, "the listener lets more in than the resolver serves");
 
@@ -372,7 +350,7 @@ main(int argc, char *argv[])
 	}
 	log_init("cf-dns", o.verbose);
 	if (alone(&o) && o.rules_fd == -1)
-		o.rules_fd = rules_make(&o.rules);
+		o.rules_fd = ruleopts_fd(&o.rules);
 	if (o.print) {
 		print(&o);
 		return 0;

@@ -118,10 +118,7 @@ encdns_ok(const struct whydest *d, const struct rules_flow *flow, struct rules_w
 
 	if (what == NULL)
 		return true;
-	*out = (struct rules_words){ .reason_code = "encrypted_dns",
-	    .control = "--block-encrypted-dns" };
-	snprintf(out->text, sizeof(out->text), "blocked by `--block-encrypted-dns` (%s)", what);
-	snprintf(out->hint, sizeof(out->hint), "--allow-encrypted-dns would allow it");
+	encdns_words(what, out);
 	return false;
 }
 

@@ -121,10 +121,7 @@ encdns_judge(const struct judge *j, const struct msg_open *o, struct rules_words
 
 	if (!j->no_encdns || proto_of(o) == RULE_ICMP || (what = encdns_flow(&o->dst)) == NULL)
 		return true;
-	*out = (struct rules_words){ .reason_code = "encrypted_dns",
-	    .control = "--block-encrypted-dns" };
-	snprintf(out->text, sizeof(out->text), "blocked by `--block-encrypted-dns` (%s)", what);
-	snprintf(out->hint, sizeof(out->hint), "--allow-encrypted-dns would allow it");
+	encdns_words(what, out);
 	return false;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "encdns.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,4 +217,13 @@ encdns_flow(const struct addr *dst)
 		if (is_server(&forms[i]))
 			return "a server of encrypted DNS";
 	return NULL;
+}
+
+void
+encdns_words(const char *what, struct rules_words *out)
+{
+	*out = (struct rules_words){ .reason_code = "encrypted_dns",
+	    .control = "--block-encrypted-dns" };
+	snprintf(out->text, sizeof(out->text), "blocked by `--block-encrypted-dns` (%s)", what);
+	snprintf(out->hint, sizeof(out->hint), "--allow-encrypted-dns would allow it");
 }

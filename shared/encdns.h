@@ -47,6 +47,9 @@ const struct encdns_name	*encdns_name(const char *name);
 /* What a TCP or UDP flow to dst would be; NULL: nothing is known of it. */
 const char	*encdns_flow(const struct addr *dst);
 
+/* What is said of one that is refused; what: from the two above. */
+void		 encdns_words(const char *what, struct rules_words *out);
+
 extern const struct encdns_name	encdns_names[];	/* sorted by name */
 extern const size_t		encdns_n_names;
 

@@ -13,6 +13,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "log.h"
+#include "rulesfd.h"
+
 #define READ_FIRST	65536
 
 /* ---- the rows ---- */
@@ -221,4 +224,24 @@ ruleopts_done(struct ruleopts *o)
 {
 	free(o->given);
 	*o = (struct ruleopts){ 0 };
+}
+
+int
+ruleopts_fd(const struct ruleopts *rules)
+{
+	char why[RULEOPTS_WHY];
+	size_t len;
+	void *buf;
+	int fd;
+
+	if (!ruleopts_any(rules))
+		return -1;
+	if ((buf = ruleopts_compile(rules, &len, why)) == NULL) {
+		log_fatal_status(2);
+		fatalx("%s", why);
+	}
+	if ((fd = rulesfd_make(buf, len)) == -1)
+		fatal("cannot keep the rules in memory");
+	free(buf);
+	return fd;
 }

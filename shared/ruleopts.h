@@ -101,6 +101,8 @@ unsigned	 ruleopts_switches(const struct ruleopts *);
  */
 void		*ruleopts_compile(const struct ruleopts *, size_t *out_len,
 		    char why[RULEOPTS_WHY]);
+/* The same as a sealed memfd (rulesfd.h), or -1 where there are none; ends the process if one is wrong. */
+int		 ruleopts_fd(const struct ruleopts *);
 void		 ruleopts_done(struct ruleopts *);
 
 #endif

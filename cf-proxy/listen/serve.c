@@ -37,7 +37,6 @@
 #include "hostroute.h"
 #include "listen.h"
 #include "log.h"
-#include "rulesfd.h"
 
 #define BACKLOG		256
 #define ARGS_MAX	96
@@ -99,28 +98,6 @@ doors_bind(struct listener *l, const struct options *o)
 		l->doors[l->ndoors++] = (struct door){ .addr = o->listen[i],
 		    .fd = door_socket(&o->listen[i]) };
 	}
-}
-
-/* ---- what the others will need ---- */
-
-static int
-rules_make(const struct ruleopts *rules)
-{
-	char why[RULEOPTS_WHY];
-	size_t len;
-	void *buf;
-	int fd;
-
-	if (!ruleopts_any(rules))
-		return -1;
-	if ((buf = ruleopts_compile(rules, &len, why)) == NULL) {
-		log_fatal_status(2);
-		fatalx("%s", why);
-	}
-	if ((fd = rulesfd_make(buf, len)) == -1)
-		fatal("cannot keep the rules in memory");
-	free(buf);
-	return fd;
 }
 
 /* ---- programs ---- */
@@ -301,7 +278,7 @@ serve_start(struct listener *l, struct options *o, struct serve_fds *ours)
 
 	alone_standard_fds();
 	doors_bind(l, o);
-	u = (struct setup){ .o = o, .rules_fd = rules_make(&o->rules) };
+	u = (struct setup){ .o = o, .rules_fd = ruleopts_fd(&o->rules) };
 	if (o->nresolvers == 0 && o->hops.n == 0)
 		o->nresolvers = alone_resolvers(o->resolvers, RESOLVERS_MAX);
 	if (o->hops.n > 0)

@@ -6,40 +6,10 @@
  * SPDX-License-Identifier: MIT
  */
 #include <pcap/dlt.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "../../unit/cf-capture/blocks.h"
+#include "inputs.h"
 #include "keys.h"
 #include "views.h"
-
-static int
-input_fd(const uint8_t *data, size_t len)
-{
-	uint8_t hello[MSG_HEADER_LEN + MSG_HELLO_LEN];
-	struct wr w = wr_over(hello + MSG_HEADER_LEN, MSG_HELLO_LEN);
-	int fd = memfd_create("frames", MFD_CLOEXEC);
-
-	frame_header(hello, MSG_HELLO, 0, 0, MSG_HELLO_LEN);
-	msg_hello_put(&w, &(struct msg_hello){ .version = MSG_VERSION, .role = R_PROXY });
-	if (fd == -1 || write(fd, hello, sizeof(hello)) != (ssize_t)sizeof(hello) ||
-	    write(fd, data, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET) != 0)
-		abort();
-	return fd;
-}
-
-static void
-file_check(int fd)
-{
-	off_t len = lseek(fd, 0, SEEK_END);
-	void *p = mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	if (len <= 0 || p == MAP_FAILED || blocks_count(p, (size_t)len, 0x0a0d0d0a) != 1)
-		abort();
-	munmap(p, (size_t)len);
-	close(fd);
-}
 
 static void
 start(struct capture *c, int fd)
@@ -73,7 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	start(&v.child, child);
 	start(&v.egress, egress);
 	if ((v.known = known_new()) == NULL ||
-	    (c = chan_new(input_fd(data, len), dup(child), R_CAPTURE, R_PROXY, &v)) == NULL)
+	    (c = chan_new(input_fd(R_PROXY, data, len), dup(child), R_CAPTURE, R_PROXY, &v)) == NULL)
 		abort();
 	chan_handlers(c, info_handlers);
 	views_interface(&v, &(struct capture_interface){ .linktype = 101, .name = "tun0" });
