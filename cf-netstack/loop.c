@@ -140,7 +140,10 @@ is_channel(const struct loop *l, const void *p)
 	return e >= l->ends && e < l->ends + ENDS_MAX;
 }
 
-/* Packets first: the ACKs among them give the buffers back that the host ends are read into. */
+/*
+ * Packets first: the ACKs among them give the buffers back that the host ends are read into.  Then
+ * channels: a RESET that was sent before a host end was shut has to be seen before its end of file.
+ */
 static bool
 dispatch(struct loop *l, const struct epoll_event *ev, int n)
 {
@@ -149,13 +152,13 @@ dispatch(struct loop *l, const struct epoll_event *ev, int n)
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.ptr == NULL)
 			more |= tun_read_burst(l->stack);
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++)
 		if (is_channel(l, ev[i].data.ptr))
 			end_ready(l, ev[i].data.ptr, ev[i].events);
-		else if (ev[i].data.ptr != NULL &&
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.ptr != NULL && !is_channel(l, ev[i].data.ptr) &&
 		    !ktcp_event(l->stack, ev[i].data.ptr, ev[i].events))
 			host_event(ev[i].data.ptr, ev[i].events);
-	}
 	return more;
 }
 
