@@ -83,7 +83,7 @@ CFLAGS  += -std=c17 -g -fPIE -fno-strict-aliasing $(MODE) $(WARN)
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 objs  = $(patsubst %.c,$(B)/%.o,$(wildcard $(call dir_of,$(1))/*.c)) $(addprefix $(B)/,$(ALSO.$(1)))
-parts = $(filter-out $(B)/$(call dir_of,$(1))/main.o,$(call objs,$(1)))
+parts = $(filter-out %/main.o,$(call objs,$(1)))
 cflags = $(shell pkg-config --cflags $(LIBS.$(1)))
 libs   = $(shell pkg-config --libs $(LIBS.$(1)))
 
@@ -122,6 +122,7 @@ $(B)/bin/cf-toml: cf-spawn/toml.cc cf-spawn/tomlread.h $(B)/libcf.a Makefile
 	    $(B)/libcf.a $(shell pkg-config --libs libseccomp)
 
 $(B)/cf-proxy/upstream-tls/%.o: CPPFLAGS += -Icf-proxy/upstream
+$(B)/tests/sandbox/cf-upstream-tls/%: CPPFLAGS += -Icf-proxy/upstream
 
 $(B)/bin/childflow: $(B)/bin/cf-spawn
 	$(Q)ln -sf cf-spawn $@
@@ -130,10 +131,10 @@ $(B)/bin/childflow: $(B)/bin/cf-spawn
 # installed one those in LIBEXECDIR.
 FINDERS := cf-spawn cf-dns cf-doctor cf-proxy cf-listen
 define FINDER
-$(B)/$(call dir_of,$(1))/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"'
+$(B)/$(call dir_of,$(1))/paths.o: CPPFLAGS += -DCF_LIBEXECDIR='"$(abspath $(B)/bin)"' -DCF_BINDIR='"$(abspath $(B)/bin)"'
 $(B)/installed/$(call dir_of,$(1))/paths.o: $(call dir_of,$(1))/paths.c Makefile $(B)/installed/libexecdir
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(call cflags,$(1)) -DCF_LIBEXECDIR='"$$(LIBEXECDIR)"' -c -o $$@ $$<
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $(call cflags,$(1)) -DCF_LIBEXECDIR='"$$(LIBEXECDIR)"' -DCF_BINDIR='"$$(PREFIX)/bin"' -c -o $$@ $$<
 $(B)/installed/bin/$(1): $(filter-out $(B)/$(call dir_of,$(1))/paths.o,$(call objs,$(1))) $(B)/installed/$(call dir_of,$(1))/paths.o $(B)/libcf.a
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $(call libs,$(1))
@@ -143,7 +144,7 @@ HELPER_FILES := $(foreach p,$(HELPERS),$(B)/$(if $(filter $(p),$(FINDERS)),insta
 # Changes when LIBEXECDIR does.
 $(B)/installed/libexecdir: FORCE
 	@mkdir -p $(@D)
-	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' >$@
+	@echo '$(LIBEXECDIR) $(PREFIX)' | cmp -s - $@ || echo '$(LIBEXECDIR) $(PREFIX)' >$@
 FORCE:
 
 # -C leaves a file alone that is there already: a program may be starting just now.

@@ -168,6 +168,7 @@ int	capture_run(const struct capture_conf *);
 int	live_run(const struct capture_conf *);
 extern const struct sandbox_row *const	capture_sandbox[], *const live_sandbox[],
 	*const wire_sandbox[];
+extern const struct sandbox_role	capture_role, live_role, wire_role;
 
 /* The output files at OUT_FD and after, those of the egress view last; returns how many.  Ends the process where one cannot be. */
 size_t	files_open(const struct capture_conf *, int fds[FILES_MAX]);

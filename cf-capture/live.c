@@ -54,9 +54,17 @@ static const struct sandbox_row live_rows[] = {
 const struct sandbox_row *const live_sandbox[] = {
 	sandbox_base, live_rows, out_rows, capture_rows, NULL
 };
+const struct sandbox_role live_role = {
+	.name = "cf-capture (live)", .does = "writes the packets of an interface (--netns)",
+	.tables = live_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 const struct sandbox_row *const wire_sandbox[] = {
 	sandbox_base, live_rows, sandbox_chan_plain, out_rows, capture_rows, NULL
+};
+const struct sandbox_role wire_role = {
+	.name = "cf-capture (wire)", .does = "writes the run's packets on the host's interface",
+	.tables = wire_sandbox, .leaves = SANDBOX_NO_NET,
 };
 
 struct live {
@@ -412,7 +420,7 @@ capturer(const struct capture_conf *conf, const struct netns *ns)
 		wire_open(conf->tuples_fd, link_head(pcap_datalink(l.pcap)), &l.capture);
 	netns_drop_rights();
 	l.began = l.said = now_ms();
-	sandbox_seal(is_wire(&l) ? wire_sandbox : live_sandbox);
+	sandbox_enter(is_wire(&l) ? &wire_role : &live_role);
 	log_info("capturing");
 	if (is_wire(&l))
 		wire_hello();

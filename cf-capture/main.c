@@ -318,8 +318,11 @@ check(struct options *o)
 int
 main(int argc, char *argv[])
 {
+	static const struct sandbox_role *const roles[] = { &capture_role, &live_role, &wire_role,
+	    NULL };
 	static struct options o = { .conf = { .info_fd = -1, .keys_fd = -1, .tuples_fd = -1 } };
 
+	sandbox_audit_asked(argc, argv, "cf-capture", roles, NULL);
 	log_init("cf-capture", 0);
 	operands(&o, argv + cli_parse(&cli, &o, argc, argv, 2));
 	log_init("cf-capture", o.verbose);

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define ALLOW_OUT(call, why)	{ .name = #call, .nr = SYS_##call, .nargs = 1,		\
-    .arg = { { 0, OUT_FD_MASK, OUT_FD } }, .reason = (why) }
+    .arg = { { 0, OUT_FD_MASK, OUT_FD, "an output" } }, .reason = (why) }
 
 const struct sandbox_row out_rows[] = {
 	ALLOW(ppoll,		"wait for a slow reader of the output pipe"),

@@ -28,6 +28,10 @@
 const struct sandbox_row *const capture_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan_plain, out_rows, capture_rows, NULL
 };
+const struct sandbox_role capture_role = {
+	.name = "cf-capture", .does = "writes the packets of a run to a file",
+	.tables = capture_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 struct run {
 	struct views	 views;		/* first: the channels' argument points to it */
@@ -247,7 +251,7 @@ capture_run(const struct capture_conf *conf)
 	static struct run r;
 
 	run_open(&r, conf);
-	sandbox_seal(capture_sandbox);
+	sandbox_enter(&capture_role);
 	chan_hello(r.chan, 0);
 	if (r.info != NULL)
 		chan_hello(r.info, 0);

@@ -22,6 +22,10 @@ const struct sandbox_row *const dns_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan_plain, flow_rows, learn_rows, rulesfd_rows,
 	NULL
 };
+const struct sandbox_role dns_role = {
+	.name = "cf-dns", .does = "answers the tree's queries, asks resolvers",
+	.tables = dns_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 static void
 on_end(struct chan *c, const char *why)

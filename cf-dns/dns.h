@@ -214,6 +214,7 @@ struct dns {
 /* ---- dns.c: the whole; what is wired to what ---- */
 
 extern const struct sandbox_row *const dns_sandbox[];
+extern const struct sandbox_role dns_role;
 
 /* Everything that needs files or new descriptors; ends the process where it fails. */
 struct dns_fds { int r, w, dial, far, names, control; };	/* channels; -1: there is none */

@@ -52,6 +52,10 @@ static const struct sandbox_row listen_rows[] = {
 const struct sandbox_row *const listen_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan_plain, listen_rows, stream_rows, NULL
 };
+const struct sandbox_role listen_role = {
+	.name = "cf-dns (listener)", .does = "takes queries from clients (--listen)",
+	.tables = listen_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 static uint8_t	datagram[65536];
 

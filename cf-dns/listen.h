@@ -114,6 +114,7 @@ extern const char	paths_libexec[];
 /* ---- listen.c ---- */
 
 extern const struct sandbox_row *const listen_sandbox[];
+extern const struct sandbox_role listen_role;
 
 /* Watch the doors and the channel; ends the process where it cannot. */
 void	listen_open(struct listener *, int rfd, int wfd);

@@ -338,10 +338,12 @@ main(int argc, char *argv[])
 	static struct dns dns = { .udp_max = UINT16_MAX };
 	static struct options o = { .dns = &dns, .control_fd = -1, .dial_fd = -1, .far_fd = -1,
 	    .log_fd = { -1, -1, -1 }, .names_fd = -1, .rules_fd = -1, .violations_fd = -1 };
+	static const struct sandbox_role *const roles[] = { &dns_role, &listen_role, NULL };
 	struct dns_fds fds;
 	int keep[FDS_MAX], status;
 	const char *why = NULL;
 
+	sandbox_audit_asked(argc, argv, "cf-dns", roles, NULL);
 	log_init("cf-dns", 0);
 	cidr_init(&o.serve.clients);
 	if (cli_parse(&cli, &o, argc, argv, 2) != argc || (why = misfit(&o)) != NULL) {
@@ -370,7 +372,7 @@ main(int argc, char *argv[])
 	    .control = o.control_fd };
 	sandbox_prepare(&fds.r, &fds.w, keep);
 	dns_open(&dns, &fds);
-	sandbox_seal(dns_sandbox);
+	sandbox_enter(&dns_role);
 	status = dns_run(&dns);
 	return status == 0 && event_lost() ? EVENT_LOST : status;
 }

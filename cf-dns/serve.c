@@ -218,11 +218,10 @@ listener_become(struct listener *l, int dns_fd)
 	keep[n++] = l->signal_fd;
 	keep[n] = -1;
 	channel_give(dns_fd);
-	alone_network_leave();
 	sandbox_prepare(&rfd, &wfd, keep);
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);	/* who started us may leave us running */
 	listen_open(l, rfd, wfd);
-	sandbox_seal(listen_sandbox);
+	sandbox_enter(&listen_role);
 	exit(listen_run(l));
 }
 
@@ -250,7 +249,6 @@ serve_start(struct serve *s)
 	if (fork_or_die() != 0)
 		listener_become(&l, names[0]);
 	channel_give(names[1]);
-	alone_network_leave();
 	return dial[0];
 }
 
@@ -267,6 +265,5 @@ serve_pipe(struct serve *s, bool pinned)
 		dialler_become(s, program, dial[1], pinned);
 	close(program);
 	close(dial[1]);
-	alone_network_leave();
 	return dial[0];
 }

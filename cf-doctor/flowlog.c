@@ -33,6 +33,10 @@ static const struct sandbox_row rows[] = {
 };
 
 const struct sandbox_row *const flowlog_sandbox[] = { sandbox_base, rows, NULL };
+const struct sandbox_role flowlog_role = {
+	.name = "cf-doctor (report)", .does = "reads a flow log, prints what it tells",
+	.tables = flowlog_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 bool
 flowlog_form(const char *word, enum flowlog_form *out)
@@ -148,13 +152,13 @@ flowlog_open(const char *path)
 }
 
 void
-flowlog_seal(int *in_fd, int *out_fd, const struct sandbox_row *const *sandbox)
+flowlog_seal(int *in_fd, int *out_fd, const struct sandbox_role *role)
 {
 	json_object_seed(0);	/* would be read from a file at the first object */
 	sandbox_prepare(in_fd, out_fd, NULL);
 	prctl(PR_SET_PDEATHSIG, 0);		/* nobody's helper: nohup(1) is to work, */
 	signal(SIGPIPE, SIG_DFL);		/* and head(1) */
-	sandbox_seal(sandbox);
+	sandbox_enter(role);
 }
 
 int
@@ -169,7 +173,7 @@ flowlog_run(const struct flowlog_conf *conf)
 	size.strict = !conf->lenient;
 	if ((t = tally_new(&size)) == NULL)
 		fatalx("out of memory");
-	flowlog_seal(&in_fd, &out_fd, flowlog_sandbox);
+	flowlog_seal(&in_fd, &out_fd, &flowlog_role);
 	status = flowlog_read(t, in_fd, conf->path) ? render(t, conf, out_fd) : 1;
 	tally_free(t);
 	return status;

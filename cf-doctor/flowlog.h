@@ -73,11 +73,12 @@ int	 flowlog_run(const struct flowlog_conf *);
 /* Open the log as standard input; ends the process where that cannot be. */
 void	 flowlog_open(const char *path);
 /* From here on there are the log, the output and what the rows allow. */
-void	 flowlog_seal(int *in_fd, int *out_fd, const struct sandbox_row *const *);
+void	 flowlog_seal(int *in_fd, int *out_fd, const struct sandbox_role *);
 /* False: it could not be read to its end, or is no log; that has been said. */
 bool	 flowlog_read(struct tally *, int fd, const char *path);
 bool	 flowlog_write(int fd, const char *text);	/* all of it, or errno */
 bool	 flowlog_print(int fd, const char *text);	/* the same, and it has been said */
 extern const struct sandbox_row *const	flowlog_sandbox[];
+extern const struct sandbox_role	flowlog_role;
 
 #endif

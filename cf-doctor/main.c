@@ -5,7 +5,8 @@
  * the sealed child of cf-spawn that prints the end of a run (summary.h); `report`, which tells what
  * a recorded run did (flowlog.h); `monitor`, the table of flows on a terminal (monitor.h); `why`
  * (why.h); `policy-test`, which tells what of a recorded run a policy would have refused
- * (poltest.h); and `policy-diff`, which compares two (poldiff.h).
+ * (poltest.h); `policy-diff`, which compares two (poldiff.h); and `audit`, which says what each
+ * program may do (audit.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "cli.h"
 #include "doctor.h"
 #include "flowlog.h"
@@ -154,7 +156,8 @@ static const struct cli doctor_cli = {
 	"       cf-doctor report [options] FILE\n       cf-doctor monitor [options] [FLOW.jsonl]\n"
 	"       cf-doctor why [options of a policy] DEST\n"
 	"       cf-doctor policy-test [policy options] [PROFILE] FLOW.jsonl\n"
-	"       cf-doctor policy-diff [options] OLD NEW",
+	"       cf-doctor policy-diff [options] OLD NEW\n"
+	"       cf-doctor audit [options] [PROGRAM ...]",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -311,10 +314,13 @@ pick(char **names, int n, bool *picked)
 int
 main(int argc, char *argv[])
 {
+	static const struct sandbox_role *const roles[] = { &summary_role, &monitor_role, &flowlog_role,
+	    NULL };
 	struct options o = { 0 };
 	bool picked[64];
 	int first;
 
+	sandbox_audit_asked(argc, argv, "cf-doctor", roles, NULL);
 	log_init("cf-doctor", 0);
 	if (argc > 1 && strcmp(argv[1], "summary") == 0)
 		return summary_main(argc - 1, argv + 1);
@@ -328,6 +334,8 @@ main(int argc, char *argv[])
 		return poltest_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "policy-diff") == 0)
 		return poldiff_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "audit") == 0)
+		return audit_main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

@@ -31,6 +31,10 @@ static const struct sandbox_row rows[] = {
 	{ 0 }
 };
 const struct sandbox_row *const monitor_sandbox[] = { sandbox_base, rows, screen_rows, NULL };
+const struct sandbox_role monitor_role = {
+	.name = "cf-doctor (monitor)", .does = "shows the flows of a run on the terminal",
+	.tables = monitor_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 struct monitor {
 	struct flowtable *table;
@@ -215,7 +219,7 @@ monitor_run(const struct monitor_conf *conf)
 	close(unused);
 	screen_open(m.tty_fd, conf->term, conf->no_color || getenv("NO_COLOR") != NULL);
 	signals_take(conf->leave);
-	sandbox_seal(monitor_sandbox);
+	sandbox_enter(&monitor_role);
 	loop(&m, conf->leave);
 	screen_close();
 	if (conf->leave && !m.view.ended)

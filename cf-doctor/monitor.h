@@ -21,6 +21,7 @@ struct monitor_conf {
 /* The exit status. */
 int	monitor_run(const struct monitor_conf *);
 extern const struct sandbox_row *const	monitor_sandbox[];
+extern const struct sandbox_role	monitor_role;
 
 /* ---- screen.c: the table on a terminal, by ncurses ---- */
 

@@ -100,7 +100,7 @@ poltest_main(int argc, char **argv)
 	if (p == NULL || t == NULL)
 		fatalx("out of memory");
 	tally_watch(t, poltest_event, p);
-	flowlog_seal(&in_fd, &out_fd, flowlog_sandbox);
+	flowlog_seal(&in_fd, &out_fd, &flowlog_role);
 	if (flowlog_read(t, in_fd, path))
 		status = tell(p, t, path, o.json, out_fd);
 	tally_free(t);

@@ -38,6 +38,10 @@ static const struct sandbox_row rows[] = {
 };
 
 const struct sandbox_row *const summary_sandbox[] = { sandbox_base, rows, NULL };
+const struct sandbox_role summary_role = {
+	.name = "cf-doctor (summary)", .does = "counts events, prints the summary of a run",
+	.tables = summary_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 struct input {
 	int		 events_fd, facts_fd;
@@ -190,7 +194,7 @@ summary_run(const struct summary_conf *conf)
 	if (learn != NULL)
 		tally_watch(in.tally, learn_event, learn);
 	json_object_seed(0);	/* would be read from a file at the first object */
-	sandbox_seal(summary_sandbox);
+	sandbox_enter(&summary_role);
 	take_all(&in);
 	status = render(&in, learn, conf);
 	free(in.facts);

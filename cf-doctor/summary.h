@@ -277,5 +277,6 @@ struct summary_conf {
 void	standard_fds_open(void);
 int	summary_run(const struct summary_conf *);
 extern const struct sandbox_row *const	summary_sandbox[];
+extern const struct sandbox_role	summary_role;
 
 #endif

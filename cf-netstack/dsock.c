@@ -32,24 +32,22 @@ static const int opt_name[OPTS][2] = {
 };
 
 /* setsockopt(fd, level, name): these and no others. */
-#define SET(level, name, why)	ALLOW_ARG2(setsockopt, 1, level, 2, name, why)
-#define GET(level, name, why)	ALLOW_ARG2(getsockopt, 1, level, 2, name, why)
 const struct sandbox_row dsock_rows[] = {
-	SET(IPPROTO_IP, IP_TTL,			"the child's hop limit"),
-	SET(IPPROTO_IPV6, IPV6_UNICAST_HOPS,	"the child's hop limit"),
-	SET(IPPROTO_IP, IP_TOS,			"the child's traffic class"),
-	SET(IPPROTO_IPV6, IPV6_TCLASS,		"the child's traffic class"),
-	SET(IPPROTO_IP, IP_MTU_DISCOVER,	"the child's don't-fragment bit"),
-	SET(IPPROTO_IPV6, IPV6_MTU_DISCOVER,	"the child's don't-fragment bit"),
-	SET(IPPROTO_IP, IP_RECVTTL,		"hop limit of replies"),
-	SET(IPPROTO_IPV6, IPV6_RECVHOPLIMIT,	"hop limit of replies"),
-	SET(IPPROTO_IP, IP_RECVTOS,		"traffic class of replies"),
-	SET(IPPROTO_IPV6, IPV6_RECVTCLASS,	"traffic class of replies"),
-	SET(IPPROTO_UDP, UDP_SEGMENT,		"many datagrams in one call"),
-	SET(IPPROTO_UDP, UDP_GRO,		"many datagrams in one call"),
-	SET(SOL_SOCKET, SO_RCVBUF,		"room for a burst of datagrams"),
-	GET(IPPROTO_IP, IP_MTU,			"path MTU for ICMP errors"),
-	GET(IPPROTO_IPV6, IPV6_MTU,		"path MTU for ICMP errors"),
+	ALLOW_SET(IPPROTO_IP, IP_TTL,			"the child's hop limit"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_UNICAST_HOPS,	"the child's hop limit"),
+	ALLOW_SET(IPPROTO_IP, IP_TOS,			"the child's traffic class"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_TCLASS,		"the child's traffic class"),
+	ALLOW_SET(IPPROTO_IP, IP_MTU_DISCOVER,	"the child's don't-fragment bit"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_MTU_DISCOVER,	"the child's don't-fragment bit"),
+	ALLOW_SET(IPPROTO_IP, IP_RECVTTL,		"hop limit of replies"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_RECVHOPLIMIT,	"hop limit of replies"),
+	ALLOW_SET(IPPROTO_IP, IP_RECVTOS,		"traffic class of replies"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_RECVTCLASS,	"traffic class of replies"),
+	ALLOW_SET(IPPROTO_UDP, UDP_SEGMENT,		"many datagrams in one call"),
+	ALLOW_SET(IPPROTO_UDP, UDP_GRO,		"many datagrams in one call"),
+	ALLOW_SET(SOL_SOCKET, SO_RCVBUF,		"room for a burst of datagrams"),
+	ALLOW_GET(IPPROTO_IP, IP_MTU,			"path MTU for ICMP errors"),
+	ALLOW_GET(IPPROTO_IPV6, IPV6_MTU,		"path MTU for ICMP errors"),
 	ALLOW(recvmsg,				"datagrams and queued errors with control data"),
 	ALLOW(recvmmsg,				"many datagrams in one call"),
 	{ 0 }

@@ -46,6 +46,10 @@ const struct sandbox_row *const netstack_sandbox[] = {
 	sandbox_base, loop_rows, sandbox_chan_plain, tun_rows, host_rows, dsock_rows, sock_rows,
 	pump_rows, ktcp_rows, NULL
 };
+const struct sandbox_role netstack_role = {
+	.name = "cf-netstack", .does = "IP, TCP, UDP and ICMP for the tree",
+	.tables = netstack_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 void
 loop_clock(struct stack *s)

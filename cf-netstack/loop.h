@@ -60,5 +60,6 @@ void	loop_clock(struct stack *);
 
 /* Every table of this program, in the order of -n. */
 extern const struct sandbox_row *const netstack_sandbox[];
+extern const struct sandbox_role netstack_role;
 
 #endif

@@ -72,12 +72,14 @@ int
 main(int argc, char *argv[])
 {
 	static struct conf conf = { .proxy_fd = -1, .dns_fd = -1, .capture_fd = -1, .tun_fd = -1 };
+	static const struct sandbox_role *const roles[] = { &netstack_role, NULL };
 	static const int *const given[] = { &conf.proxy_fd, &conf.dns_fd, &conf.capture_fd, &conf.tun_fd };
 	static struct stack stack;
 	static struct loop loop;
 	struct loop_fds fds;
 	int keep[5], n = 0;
 
+	sandbox_audit_asked(argc, argv, "cf-netstack", roles, NULL);
 	log_init("cf-netstack", 0);
 	if (cli_parse(&netstack_cli, &conf, argc, argv, 2) != argc) {
 		log_fatal_status(2);
@@ -101,6 +103,6 @@ main(int argc, char *argv[])
 	counts_start(&stack, (uint64_t)conf.counts * 1000);
 	stack.capture_drop = conf.capture_drop;
 	stack.capture_snaplen = (size_t)conf.capture_snaplen;
-	sandbox_seal(netstack_sandbox);
+	sandbox_enter(&netstack_role);
 	return loop_run(&loop);
 }

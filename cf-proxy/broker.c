@@ -673,6 +673,8 @@ broker_run(void *arg)
 }
 
 const struct stage broker_stage = {
-	.role = R_PROXY, .sandbox = broker_sandbox,
+	.role = R_PROXY, .sandbox = { .name = "cf-proxy (policy)",
+	    .does = "judges every flow and writes the record", .tables = broker_sandbox,
+	    .leaves = SANDBOX_NO_NET },
 	.open = broker_open, .hello = broker_hello, .run = broker_run,
 };

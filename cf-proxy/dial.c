@@ -624,6 +624,8 @@ dial_run(void *arg)
 }
 
 const struct stage dial_stage = {
-	.role = R_DIAL, .sandbox = dial_sandbox,
+	.role = R_DIAL, .sandbox = { .name = "cf-proxy (dialler)",
+	    .does = "makes the connections, and has no other part", .tables = dial_sandbox,
+	    .leaves = SANDBOX_APART, .stays = "in the network, as nobody else is" },
 	.open = dial_open, .hello = dial_hello, .run = dial_run,
 };

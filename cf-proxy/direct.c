@@ -36,10 +36,9 @@ _Static_assert(EACCES == 13 && ECONNREFUSED == 111 && ETIMEDOUT == 110 && EHOSTU
 #define SOCK_FLAGS	(SOCK_NONBLOCK | SOCK_CLOEXEC)
 #define SOCKET_ROW(family, type, proto, why)						\
 	{ .name = "socket", .nr = SYS_socket, .nargs = 3,				\
-	  .arg = { { 0, SANDBOX_INT, (family) }, { 1, SANDBOX_INT, (type) | SOCK_FLAGS },	\
-		   { 2, SANDBOX_INT, (proto) } }, .reason = (why) }
-#define SETSOCKOPT_ROW(level, option, why)						\
-	ALLOW_ARG2(setsockopt, 1, level, 2, option, why)
+	  .arg = { SANDBOX_IS(0, family, #family),					\
+		   SANDBOX_IS(1, (type) | SOCK_FLAGS, #type " | SOCK_NONBLOCK | SOCK_CLOEXEC"), \
+		   SANDBOX_IS(2, proto, #proto) }, .reason = (why) }
 
 const struct sandbox_row direct_rows[] = {
 	SOCKET_ROW(AF_INET,  SOCK_STREAM, IPPROTO_TCP,    "TCP flows"),
@@ -53,17 +52,17 @@ const struct sandbox_row direct_rows[] = {
 	ALLOW_ARG2(getsockopt, 1, SOL_SOCKET, 2, SO_ERROR, "why a connect failed"),
 	ALLOW(recvmsg,	"what a router said about a connect"),
 	ALLOW_NULL(recvfrom, 4, "UDP: drop what came to a shared port before the connect"),
-	SETSOCKOPT_ROW(IPPROTO_TCP,  TCP_NODELAY,       "the tree's own stack has gathered"),
-	SETSOCKOPT_ROW(SOL_SOCKET,   SO_OOBINLINE,      "urgent data stays in its place (RFC 6093 6)"),
-	SETSOCKOPT_ROW(IPPROTO_IP,   IP_RECVERR,        "ICMP errors for the tree"),
-	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_RECVERR,      "ICMPv6 errors for the tree"),
-	SETSOCKOPT_ROW(IPPROTO_IP,   IP_MTU_DISCOVER,   "the tree's DF bit"),
-	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_MTU_DISCOVER, "the same over IPv6: what the tree had cut may be cut"),
-	SETSOCKOPT_ROW(IPPROTO_IP,   IP_TTL,            "the tree's hop limit (traceroute)"),
-	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_UNICAST_HOPS, "the tree's hop limit (traceroute)"),
-	SETSOCKOPT_ROW(IPPROTO_IP,   IP_TOS,            "the tree's traffic class"),
-	SETSOCKOPT_ROW(IPPROTO_IPV6, IPV6_TCLASS,       "the tree's traffic class"),
-	SETSOCKOPT_ROW(SOL_SOCKET,   SO_REUSEADDR,      "UDP: one port for one socket of the tree"),
+	ALLOW_SET(IPPROTO_TCP,  TCP_NODELAY,       "the tree's own stack has gathered"),
+	ALLOW_SET(SOL_SOCKET,   SO_OOBINLINE,      "urgent data stays in its place (RFC 6093 6)"),
+	ALLOW_SET(IPPROTO_IP,   IP_RECVERR,        "ICMP errors for the tree"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_RECVERR,      "ICMPv6 errors for the tree"),
+	ALLOW_SET(IPPROTO_IP,   IP_MTU_DISCOVER,   "the tree's DF bit"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_MTU_DISCOVER, "the same over IPv6: what the tree had cut may be cut"),
+	ALLOW_SET(IPPROTO_IP,   IP_TTL,            "the tree's hop limit (traceroute)"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_UNICAST_HOPS, "the tree's hop limit (traceroute)"),
+	ALLOW_SET(IPPROTO_IP,   IP_TOS,            "the tree's traffic class"),
+	ALLOW_SET(IPPROTO_IPV6, IPV6_TCLASS,       "the tree's traffic class"),
+	ALLOW_SET(SOL_SOCKET,   SO_REUSEADDR,      "UDP: one port for one socket of the tree"),
 	{ 0 }
 };
 

@@ -317,11 +317,14 @@ main(int argc, char *argv[])
 	    .dns_fd = -1, .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1,
 	    .names_fd = -1, .hosts_fd = -1, .upstream_fd = -1, .info_fd = -1,
 	    .connect_timeout = 10000 };
+	static const struct sandbox_role *const roles[] = { &broker_stage.sandbox,
+	    &dial_stage.sandbox, NULL };
 	const struct stage *stage;
 	const char *why = NULL;
 	int keep[FDS_MAX], rfd, wfd, operands;
 	void *state;
 
+	sandbox_audit_asked(argc, argv, cli.name, roles, NULL);
 	log_init(cli.name, 0);
 	listen_if_asked(argc, argv);
 	operands = cli_parse(&cli, &conf, argc, argv, 2);
@@ -331,7 +334,7 @@ main(int argc, char *argv[])
 	}
 	stage = conf.policy ? &broker_stage : &dial_stage;
 	if (conf.print) {
-		sandbox_print(stage->sandbox);
+		sandbox_print(stage->sandbox.tables);
 		return 0;
 	}
 	log_init(role_name(stage->role), conf.verbose);
@@ -339,7 +342,7 @@ main(int argc, char *argv[])
 	fds_keep(&conf, keep);
 	sandbox_prepare(&rfd, &wfd, keep);
 	state = stage->open(&conf, rfd, wfd);
-	sandbox_seal(stage->sandbox);
+	sandbox_enter(&stage->sandbox);
 	stage->hello(state);
 	return stage->run(state);
 }

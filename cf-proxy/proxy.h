@@ -83,7 +83,7 @@ struct proxy_conf {
  */
 struct stage {
 	enum role	  role;
-	const struct sandbox_row *const	*sandbox;
+	struct sandbox_role sandbox;
 	void		*(*open)(const struct proxy_conf *, int rfd, int wfd);
 	void		 (*hello)(void *);
 	int		 (*run)(void *);

@@ -2,8 +2,9 @@
  * helpers.c - start the helpers, and take their ends; wire.c says how they hang together.
  *
  * The dialler and what the user brought run in the caller's network namespace.  The others share one
- * that has no interface up, made by a process (the jail's first, which becomes cf-netstack) that
- * starts its siblings with CLONE_PARENT, so that all are our own children.
+ * that has no interface up.  Either is made ready by a process that starts the helpers with
+ * CLONE_PARENT, so that all are our own children, each in a PID namespace of its own, and ends.
+ * What else there is to leave a helper leaves itself (sandbox.h).
  *
  * What must stay true: a program is executed through the descriptor under which it was
  * found, with the ids of the helpers and without a capability.
@@ -22,8 +23,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "log.h"
+#include "sandbox.h"
 #include "start.h"
+
+#define OWN_EACH	CLONE_NEWPID	/* namespaces that no helper shares with another */
 
 const struct kind kinds[HELPER_KINDS] = {
 	[HELPER_NETSTACK] = { "cf-netstack",		"cf-netstack",	true },
@@ -33,8 +38,8 @@ const struct kind kinds[HELPER_KINDS] = {
 	[HELPER_DIALLER]  = { "cf-proxy (dialler)",	"cf-proxy",	false },
 	[HELPER_WATCHER]  = { "cf-spawn (watcher)",	NULL,		false },
 	[HELPER_UPSTREAM] = { "cf-upstream",		"cf-upstream",	true },
-	[HELPER_MONITOR]  = { "cf-doctor (monitor)",	"cf-doctor",	false },
-	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	false },
+	[HELPER_MONITOR]  = { "cf-doctor (monitor)",	"cf-doctor",	true },
+	[HELPER_SUMMARY]  = { "cf-doctor (summary)",	"cf-doctor",	true },
 	[HELPER_EGRESS]	  = { "--proxy-helper",		NULL,		false },
 	[HELPER_NAMES]	  = { "--dns-helper",		NULL,		false },
 	[HELPER_RECORDER] = { "--capture-helper",	NULL,		false },
@@ -106,71 +111,124 @@ become(const struct start *s)
 	start_failed(s, "execute");
 }
 
-/* fork(2), but the new process is a child of our parent. */
+/* fork(2), but the new process is a child of our parent, and the first of a PID namespace. */
 static pid_t
 fork_sibling(void)
 {
-	return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	return (pid_t)syscall(SYS_clone, CLONE_PARENT | OWN_EACH | SIGCHLD, 0, 0, 0, 0);
+}
+
+/* The namespaces that are made for a group. */
+static unsigned
+jail_leaves(bool jailed)
+{
+	return CLONE_NEWUSER | (jailed ? CLONE_NEWNET : 0);
+}
+
+/* Is it started by that process?  The others need what it gives up, or are the user's. */
+static bool
+is_of(const struct start *s, bool jailed)
+{
+	return s->wanted && s->command == NULL && s->keep == 0 && s->jailed == jailed;
 }
 
 /*
- * The jail's first process: make the empty namespace, start the others, say their pids (or the
- * errno, which is shorter), become cf-netstack.
+ * Make the namespaces, start who belongs there, say their pids (or the errno, which is shorter),
+ * end.
  */
 static _Noreturn void
-jail_main(const struct start *start, const struct identity *id, int report_fd)
+jail_main(const struct start *start, const struct identity *id, bool jailed, int report_fd)
 {
 	pid_t pids[HELPER_KINDS] = { 0 };
+	uid_t uid;
+	gid_t gid;
 
 	if (identity_become_helper(id) != 0)
 		fatal("cannot become the user that the helpers run as");
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0) {
+	uid = geteuid();
+	gid = getegid();
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);	/* or our part of /proc is root's */
+	/* Who has no id in a user namespace can make none in it, and the helpers will. */
+	if (unshare((int)jail_leaves(jailed)) != 0 ||
+	    idmap_self(uid, gid, false) != 0) {
 		(void)!write(report_fd, &errno, sizeof(errno));
 		_exit(STATUS_FAILED);
 	}
 	for (int k = 0; k < HELPER_KINDS; k++) {
-		if (k == HELPER_NETSTACK || !start[k].jailed || !start[k].wanted)
+		if (!is_of(&start[k], jailed))
 			continue;
 		if ((pids[k] = fork_sibling()) == -1)
 			start_failed(&start[k], "start a process for");
 		if (pids[k] == 0)
 			become(&start[k]);
 	}
-	pids[HELPER_NETSTACK] = getpid();
-	if (write(report_fd, pids, sizeof(pids)) != (ssize_t)sizeof(pids))
-		_exit(STATUS_FAILED);
-	become(&start[HELPER_NETSTACK]);
+	_exit(write(report_fd, pids, sizeof(pids)) == (ssize_t)sizeof(pids) ? 0 : STATUS_FAILED);
 }
 
-static int
-jail_start(struct helpers *h, const struct start *start, const struct identity *id)
+struct jail {
+	pid_t	first;
+	int	report_fd;
+};
+
+static struct jail
+jail_start(const struct start *start, const struct identity *id, bool jailed)
 {
-	pid_t pids[HELPER_KINDS], first;
+	struct jail j;
 	int report[2];
-	ssize_t n;
 
 	if (pipe2(report, O_CLOEXEC) != 0)
 		fatal("cannot make a pipe");
-	if ((first = fork()) == -1)
+	if ((j.first = fork()) == -1)
 		fatal("cannot start a process");
-	if (first == 0)
-		jail_main(start, id, report[1]);
+	if (j.first == 0)
+		jail_main(start, id, jailed, report[1]);
 	close(report[1]);
-	h->helper[HELPER_NETSTACK].pid = first;
+	j.report_fd = report[0];
+	return j;
+}
+
+/* The pids of those that it has started; -1 and errno where there could be no namespaces. */
+static int
+jail_take(struct helpers *h, const struct start *start, const struct jail *j, bool jailed)
+{
+	pid_t pids[HELPER_KINDS];
+	ssize_t n;
+
 	do {
-		n = read(report[0], pids, sizeof(pids));
+		n = read(j->report_fd, pids, sizeof(pids));
 	} while (n == -1 && errno == EINTR);
-	close(report[0]);
-	if (n == (ssize_t)sizeof(errno)) {
-		memcpy(&errno, pids, sizeof(errno));
-		return -1;
-	}
-	if (n != (ssize_t)sizeof(pids))
-		return 0;		/* it said why and is dead: the watch will find it */
+	close(j->report_fd);
 	for (int k = 0; k < HELPER_KINDS; k++)
-		if (start[k].jailed)
-			h->helper[k].pid = pids[k];
-	return 0;
+		if (is_of(&start[k], jailed))	/* or it said why and is dead: the watch will find it */
+			h->helper[k].pid = n == (ssize_t)sizeof(pids) ? pids[k] : j->first;
+	if (n == (ssize_t)sizeof(pids) || n == (ssize_t)sizeof(errno))
+		while (waitpid(j->first, NULL, 0) == -1 && errno == EINTR)
+			;
+	if (n != (ssize_t)sizeof(errno))
+		return 0;
+	memcpy(&errno, pids, sizeof(errno));
+	return -1;
+}
+
+/* The two groups at the same time. */
+static int
+jails_start(struct helpers *h, const struct start *start, const struct identity *id)
+{
+	bool outside = is_of(&start[HELPER_DIALLER], false);
+	struct jail near = { 0 }, far;
+	int rc, saved;
+
+	if (outside)
+		near = jail_start(start, id, false);
+	far = jail_start(start, id, true);
+	rc = jail_take(h, start, &far, true);
+	saved = errno;
+	if (outside && jail_take(h, start, &near, false) != 0) {
+		rc = -1;
+		saved = errno;
+	}
+	errno = saved;
+	return rc;
 }
 
 /* As messages say it; a command of the user's as he wrote it. */
@@ -190,9 +248,11 @@ name_of(const struct start *s)
 static void
 outside_start(struct helpers *h, const struct start *s, const struct identity *id)
 {
-	pid_t pid = fork();
+	pid_t pid = -1;
 
-	if (pid == -1)
+	if (s->command == NULL)		/* only root may, without a user namespace */
+		pid = (pid_t)syscall(SYS_clone, OWN_EACH | SIGCHLD, 0, 0, 0, 0);
+	if (pid == -1 && (pid = fork()) == -1)
 		fatal("cannot start a process");
 	if (pid == 0) {
 		if (s->command != NULL)
@@ -217,10 +277,10 @@ helpers_start(struct helpers *h, const struct conf *conf, const struct identity 
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		start[k].program_fd = program_fd[k];
 		h->helper[k] = (struct helper){ .name = name_of(&start[k]) };
-		if (start[k].wanted && !start[k].jailed)
+		if (start[k].wanted && !is_of(&start[k], true) && !is_of(&start[k], false))
 			outside_start(h, &start[k], id);
 	}
-	rc = jail_start(h, start, id);
+	rc = jails_start(h, start, id);
 	saved = errno;
 	for (int k = 0; k < HELPER_KINDS; k++) {
 		struct start *s = &start[k];
@@ -252,6 +312,29 @@ helpers_each(const struct conf *conf, const struct texts *texts,
 	for (int k = 0; k < HELPER_KINDS; k++)
 		if (start[k].wanted)
 			say(arg, kinds[k].name, kinds[k].jailed, start[k].argv);
+}
+
+static void
+start_audit(const char *role, const char *program, bool jailed, const char *comma)
+{
+	printf("%s{", comma);
+	sandbox_audit_text("role", role);
+	putchar(',');
+	sandbox_audit_text("program", program);
+	putchar(',');
+	sandbox_audit_namespaces(jail_leaves(jailed) | OWN_EACH);
+	putchar('}');
+}
+
+void
+helpers_audit(void)
+{
+	fputs(",\"starts\":[", stdout);
+	for (int k = 0, n = 0; k < HELPER_KINDS; k++)
+		if (kinds[k].program != NULL)
+			start_audit(kinds[k].name, kinds[k].program, kinds[k].jailed, n++ > 0 ? "," : "");
+	start_audit("cf-upstream-tls", "cf-upstream-tls", kinds[HELPER_UPSTREAM].jailed, ",");
+	putchar(']');
 }
 
 struct helper *

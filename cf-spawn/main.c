@@ -9,6 +9,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "audit.h"
 #include "log.h"
 #include "spawn.h"
 
@@ -17,6 +18,7 @@ main(int argc, char *argv[])
 {
 	static struct conf conf;
 
+	audit_asked(argc, argv);
 	log_init("cf-spawn", 0);
 	log_fatal_status(STATUS_FAILED);
 	options_parse(&conf, argc, argv);

@@ -44,6 +44,11 @@ const sandbox_row	rows[] = {
 	{}
 };
 const sandbox_row *const	tables[] = { sandbox_base, rows, nullptr };
+const sandbox_role		role = {
+	.name = "cf-toml", .does = "reads a profile, writes it as JSON",
+	.tables = tables, .leaves = SANDBOX_APART, .keeps_root = false,
+	.stays = "in the network, whose leaving would take longer than all that it does",
+};
 
 struct bad {
 	std::string		text;
@@ -217,8 +222,10 @@ write_all(int fd, std::string_view text)
 int
 main(int argc, char *argv[])
 {
+	static const sandbox_role *const roles[] = { &role, nullptr };
 	int rfd, wfd;
 
+	sandbox_audit_asked(argc, argv, "cf-toml", roles, nullptr);
 	log_init("cf-toml", 0);
 	if (argc == 2 && strcmp(argv[1], "-n") == 0) {
 		sandbox_print(tables);
@@ -229,7 +236,7 @@ main(int argc, char *argv[])
 		return 2;
 	}
 	sandbox_prepare(&rfd, &wfd, nullptr);
-	sandbox_seal(tables);
+	sandbox_enter(&role);
 	write_all(wfd, converted(read_all(rfd)) + "\n");
 	return 0;
 }

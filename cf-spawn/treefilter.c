@@ -22,25 +22,30 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "audit.h"
+#include "sandbox.h"
 #include "spawn.h"
 
 #define FAMILIES	64	/* AF_MAX is 46; the kernel itself refuses from there on */
+#define NAMED(x)	x, #x
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const struct {
 	int		 family;
-	const char	*why;
+	const char	*name, *why;
 } families_kept[] = {
-	{ AF_UNSPEC,	"no family: the kernel says so" },
-	{ AF_UNIX,	"local; abstract names are the namespace's own, for paths see sockets.c" },
-	{ AF_INET,	"in the namespace, whose one way out is the TUN" },
-	{ AF_INET6,	"the same" },
-	{ AF_NETLINK,	"of the namespace; what is not answers only those with capabilities" },
-	{ AF_PACKET,	"of the namespace's interfaces, with CAP_NET_RAW in it" },
-	{ AF_ALG,	"cryptography, and no network" },
+	{ NAMED(AF_UNSPEC),	"no family: the kernel says so" },
+	{ NAMED(AF_UNIX),	"local; abstract names are the namespace's own, for paths see sockets.c" },
+	{ NAMED(AF_INET),	"in the namespace, whose one way out is the TUN" },
+	{ NAMED(AF_INET6),	"the same" },
+	{ NAMED(AF_NETLINK),	"of the namespace; what is not answers only those with capabilities" },
+	{ NAMED(AF_PACKET),	"of the namespace's interfaces, with CAP_NET_RAW in it" },
+	{ NAMED(AF_ALG),	"cryptography, and no network" },
 };
 
 enum { ALWAYS = -1 };
@@ -50,19 +55,20 @@ static const struct refused {
 	int		 call, arg;
 	enum { IS, IS_NOT } how;
 	unsigned	 value;
+	const char	*value_name;
 	int		 err;
-	const char	*why;
+	const char	*err_name, *why;
 } refused[] = {
-	{ SCMP_SYS(io_uring_setup), ALWAYS, IS, 0, ENOSYS,
+	{ SCMP_SYS(io_uring_setup), ALWAYS, IS, NAMED(0), NAMED(ENOSYS),
 	  "makes and connects sockets without the calls that are filtered" },
-	{ SCMP_SYS(io_uring_enter), ALWAYS, IS, 0, ENOSYS, "the same, with a ring from elsewhere" },
-	{ SCMP_SYS(io_uring_register), ALWAYS, IS, 0, ENOSYS, "the same" },
-	{ SCMP_SYS(ioctl), 1, IS, TIOCSTI, EPERM, "types into the terminal, for the shell outside" },
-	{ SCMP_SYS(ioctl), 1, IS, TIOCLINUX, EPERM, "pastes into the console" },
-	{ SCMP_SYS(request_key), 2, IS_NOT, 0, ENOKEY,
+	{ SCMP_SYS(io_uring_enter), ALWAYS, IS, NAMED(0), NAMED(ENOSYS), "the same, with a ring from elsewhere" },
+	{ SCMP_SYS(io_uring_register), ALWAYS, IS, NAMED(0), NAMED(ENOSYS), "the same" },
+	{ SCMP_SYS(ioctl), 1, IS, NAMED(TIOCSTI), NAMED(EPERM), "types into the terminal, for the shell outside" },
+	{ SCMP_SYS(ioctl), 1, IS, NAMED(TIOCLINUX), NAMED(EPERM), "pastes into the console" },
+	{ SCMP_SYS(request_key), 2, IS_NOT, NAMED(0), NAMED(ENOKEY),
 	  "has the kernel run a program outside, which asks the host's resolvers (dns_resolver)" },
 #if defined(__x86_64__)
-	{ SCMP_SYS(socketcall), ALWAYS, IS, 0, ENOSYS,
+	{ SCMP_SYS(socketcall), ALWAYS, IS, NAMED(0), NAMED(ENOSYS),
 	  "i386: its arguments lie in memory; socket and the others are there too" },
 #endif
 };
@@ -112,8 +118,8 @@ filter_fill(scmp_filter_ctx ctx)
 
 	for (int family = 0; family < FAMILIES && rc == 0; family++)
 		if (!family_kept(family))
-			rc = refuse(ctx, &(struct refused){ SCMP_SYS(socket), 0, IS,
-			    (unsigned)family, EAFNOSUPPORT });
+			rc = refuse(ctx, &(struct refused){ .call = SCMP_SYS(socket), .how = IS,
+			    .value = (unsigned)family, .err = EAFNOSUPPORT });
 	for (size_t i = 0; i < COUNT(refused) && rc == 0; i++)
 		rc = refuse(ctx, &refused[i]);
 	return rc;
@@ -134,4 +140,50 @@ treefilter_load(void)
 	seccomp_release(ctx);
 	errno = -rc;
 	return rc == 0 ? 0 : -1;
+}
+
+/* ---- cf-doctor audit ---- */
+
+static void
+families_audit(void)
+{
+	for (size_t i = 0; i < COUNT(families_kept); i++) {
+		printf("%s{\"family\":%d,", i > 0 ? "," : "", families_kept[i].family);
+		sandbox_audit_text("means", families_kept[i].name);
+		putchar(',');
+		sandbox_audit_text("reason", families_kept[i].why);
+		putchar('}');
+	}
+}
+
+static void
+refused_audit(const struct refused *r)
+{
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, r->call), condition[64];
+
+	snprintf(condition, sizeof(condition), "%d is %s%s", r->arg, r->how == IS ? "" : "not ",
+	    r->value_name);
+	putchar('{');
+	sandbox_audit_text("call", name != NULL ? name : "another table's");
+	putchar(',');
+	sandbox_audit_text("condition", r->arg == ALWAYS ? NULL : condition);
+	putchar(',');
+	sandbox_audit_text("error", r->err_name);
+	putchar(',');
+	sandbox_audit_text("reason", r->why);
+	putchar('}');
+	free(name);
+}
+
+void
+treefilter_audit(void)
+{
+	fputs(",\"tree\":{\"families\":[", stdout);
+	families_audit();
+	fputs("],\"refused\":[", stdout);
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		fputs(i > 0 ? "," : "", stdout);
+		refused_audit(&refused[i]);
+	}
+	fputs("]}", stdout);
 }

@@ -35,10 +35,9 @@
 #include "spawn.h"
 #include "whose.h"
 
-#define NOT_WRITING	(O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND)
-
 static const struct sandbox_row watcher_rows[] = {
-	ALLOW_WITHOUT(openat, 2, NOT_WRITING, "what /proc has of the tree's processes"),
+	ALLOW_WITHOUT(openat, 2, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND,
+	    "what /proc has of the tree's processes"),
 	ALLOW(readlinkat,	"their descriptors and programs"),
 	ALLOW(getdents64,	"lists of descriptors and threads"),
 	ALLOW(lseek,		"the same list once more"),
@@ -54,6 +53,12 @@ static const struct sandbox_row watcher_rows[] = {
 
 const struct sandbox_row *const watcher_sandbox[] = {
 	sandbox_base, sandbox_chan_plain, watcher_rows, NULL
+};
+const struct sandbox_role watcher_role = {
+	.name = "cf-spawn (watcher)", .does = "finds the process that a flow belongs to",
+	.tables = watcher_sandbox, .keeps_root = true,
+	.stays = "where it is: it reads the tree's part of /proc, with the rights of who made the "
+	    "tree's user namespace",
 };
 
 struct watcher {
@@ -170,7 +175,7 @@ watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, c
 	if ((c = chan_new(rfd, wfd, R_WATCH, R_PROXY, &me)) == NULL)
 		fatal("cannot use the channel to %s", role_name(R_PROXY));
 	chan_handlers(c, handlers);
-	sandbox_seal(watcher_sandbox);
+	sandbox_enter(&watcher_role);
 	chan_hello(c, 0);
 	(void)chan_flush(c);
 	_exit(serve(c));

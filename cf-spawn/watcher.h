@@ -11,6 +11,7 @@ struct identity;
 struct sandbox_row;
 
 extern const struct sandbox_row *const watcher_sandbox[];
+extern const struct sandbox_role	watcher_role;
 
 /* Takes diag_fd over, and the channel's end that waits in helpers. */
 void	watcher_start(struct helpers *, int diag_fd, unsigned ifindex, const struct identity *);

@@ -8,17 +8,14 @@
 #include <fcntl.h>
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "inside.h"
 #include "log.h"
 
@@ -87,20 +84,8 @@ alone_user_become(const char *name)
 void
 alone_powers_drop(void)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (syscall(SYS_capset, &header, none) != 0)
+	if (caps_drop(0) != 0)
 		fatal("cannot give up capabilities");
-}
-
-void
-alone_network_leave(void)
-{
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0)
-		log_debug("no empty network namespace: %s", strerror(errno));
-	alone_powers_drop();		/* there we would have all of them */
 }
 
 int

@@ -3,7 +3,7 @@
  *
  * For `cf-dns --listen` and `cf-proxy --listen`.  All functions end the process, with a message, where
  * they fail.  In this order: read, bind, alone_user_become(), alone_powers_drop(), fork,
- * alone_network_leave(), seal.
+ * sandbox_enter(), with which each leaves the network.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,11 +26,6 @@ size_t	alone_resolvers(struct addr *out, size_t max);
 void	alone_user_become(const char *name);
 /* No capability any more: a port below 1024 may have needed one, and no more is to be bound. */
 void	alone_powers_drop(void);
-/*
- * Into a network namespace where there is nothing, without a capability.  Sockets that are there stay
- * where they are.  Where the host forbids it, the seal has to do: it lets no socket be made.
- */
-void	alone_network_leave(void);
 /*
  * A signalfd(2) for what ends us: TERM, INT and HUP, but for those that our caller has us ignore
  * (nohup(1), jobs in the background of a script); and for CHLD, where there are children.

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@
 
 const struct sandbox_row sandbox_base[] = {
 	ALLOW(brk,		"memory"),
-	ALLOW(mmap,		"memory"),
+	ALLOW_WITHOUT(mmap, 2, PROT_EXEC, "memory"),
 	ALLOW(munmap,		"memory"),
 	ALLOW(mremap,		"memory"),
 	ALLOW(madvise,		"memory"),

@@ -45,6 +45,10 @@ static const struct sandbox_row listen_rows[] = {
 const struct sandbox_row *const listen_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan, listen_rows, tunnel_rows, NULL
 };
+const struct sandbox_role listen_role = {
+	.name = "cf-listen", .does = "takes clients of a proxy of its own (cf-proxy --listen)",
+	.tables = listen_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 static void	doors_set(struct listener *, bool open);
 static void	ask(struct client *);

@@ -145,6 +145,7 @@ int	upstream_make(struct options *, struct addr at[16], size_t *n);
 /* ---- listen.c ---- */
 
 extern const struct sandbox_row *const listen_sandbox[];
+extern const struct sandbox_role listen_role;
 
 void	listen_open(struct listener *, const struct serve_fds *);
 int	listen_run(struct listener *);

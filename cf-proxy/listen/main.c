@@ -193,11 +193,13 @@ main(int argc, char *argv[])
 	static struct options o = { .log_fd = -1, .connect_timeout = 10000,
 	    .hops = { .timeout_ms = 30000 } };
 	static struct listener l;
+	static const struct sandbox_role *const roles[] = { &listen_role, NULL };
 	struct serve_fds fds;
 	const char *why = NULL;
 	int keep[LISTEN_MAX + 4], rfd, wfd;
 	size_t n = 0;
 
+	sandbox_audit_asked(argc, argv, "cf-listen", roles, NULL);
 	log_init(cli.name, 0);
 	if (cli_parse(&cli, &o, argc, argv, 2) != argc || (why = misfit(&o)) != NULL) {
 		log_fatal_status(2);
@@ -222,6 +224,6 @@ main(int argc, char *argv[])
 	close(wfd);
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);	/* who started us may leave us running */
 	listen_open(&l, &fds);
-	sandbox_seal(listen_sandbox);
+	sandbox_enter(&listen_role);
 	return listen_run(&l);
 }

@@ -263,7 +263,6 @@ all_start(const struct setup *u, struct serve_fds *ours)
 	arg_fd(&s[2], "--names-fd", names[0]);
 	dns_args(&s[2], u, no_aaaa);
 	execute(&s[0]);
-	alone_network_leave();
 	for (size_t i = 1; i < n; i++)
 		execute(&s[i]);
 	for (size_t i = 0; i < n; i++)

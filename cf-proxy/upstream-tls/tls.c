@@ -31,6 +31,7 @@ struct tls {
 	const struct hop *hop;
 };
 
+const char tls_program[] = "cf-upstream-tls";
 const struct sandbox_row tls_rows[] = {
 	ALLOW(getpid, "OpenSSL looks if it has been forked"),
 	{ 0 }

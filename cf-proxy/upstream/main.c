@@ -41,9 +41,11 @@ int
 main(int argc, char *argv[])
 {
 	static struct options o = { .proxies_fd = -1 };
+	static const struct sandbox_role *const roles[] = { &upstream_role, NULL };
 	static struct upstream u;
 	int rfd, wfd, operands;
 
+	sandbox_audit_asked(argc, argv, upstream_role.name, roles, NULL);
 	log_init(cli.name, 0);
 	operands = cli_parse(&cli, &o, argc, argv, 2);
 	if (operands != argc || (o.proxies_fd == -1 && !o.print)) {
@@ -59,6 +61,6 @@ main(int argc, char *argv[])
 
 	sandbox_prepare(&rfd, &wfd, (const int[]){ o.proxies_fd, -1 });
 	serve_open(&u, o.proxies_fd, rfd, wfd);
-	sandbox_seal(upstream_sandbox);
+	sandbox_enter(&upstream_role);
 	return serve_run(&u);
 }

@@ -7,6 +7,7 @@
 #include "tls.h"
 
 const struct sandbox_row tls_rows[] = { { 0 } };
+const char tls_program[] = "cf-upstream";
 
 void
 tls_open(const struct hops *l)

@@ -27,6 +27,10 @@
 const struct sandbox_row *const upstream_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan, wire_rows, pass_rows, tls_rows, NULL
 };
+const struct sandbox_role upstream_role = {
+	.name = tls_program, .does = "makes connections to a proxy into tunnels",
+	.tables = upstream_sandbox, .leaves = SANDBOX_NO_NET,
+};
 
 /* ---- tunnels ---- */
 

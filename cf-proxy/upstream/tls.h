@@ -24,6 +24,7 @@
 struct tls;
 
 extern const struct sandbox_row	tls_rows[];
+extern const char		tls_program[];	/* that which has this tls.h */
 
 /* Before the seal: what the sessions trust.  Ends the process where it cannot be read. */
 void		 tls_open(const struct hops *);

@@ -101,6 +101,7 @@ struct upstream {
 };
 
 extern const struct sandbox_row *const upstream_sandbox[];
+extern const struct sandbox_role upstream_role;
 
 /* ---- serve.c ---- */
 

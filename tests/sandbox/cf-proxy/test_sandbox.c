@@ -122,7 +122,7 @@ forbidden(const struct stage *stage, bool may, void (*fn)(void))
 		close(STDERR_FILENO);		/* a debug build names the call */
 		setrlimit(RLIMIT_CORE, &no_core);
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		sandbox_seal(stage->sandbox);
+		sandbox_enter(&stage->sandbox);
 		fn();
 		_exit(42);
 	}

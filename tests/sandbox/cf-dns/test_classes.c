@@ -1,0 +1,33 @@
+/*
+ * test_classes.c - each class of forbidden calls, from inside the seal of cf-dns.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "../classes.h"
+#include "dns.h"
+#include "listen.h"
+
+START_TEST(the_resolver_is_refused)
+{
+	class_try(&dns_role, NULL, _i);
+}
+END_TEST
+
+static const char *const the_listener_may[] = { "sendto with an address", NULL };
+
+START_TEST(the_listener_is_refused)
+{
+	class_try(&listen_role, the_listener_may, _i);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tc = tcase_create("classes");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, the_resolver_is_refused, 0, CLASSES);
+	tcase_add_loop_test(tc, the_listener_is_refused, 0, CLASSES);
+	return unit_run("classes", tc);
+}
