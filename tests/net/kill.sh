@@ -35,8 +35,8 @@ one_line_of() {	# PATTERN
 helper() {
 	local pid
 	case $1 in
-	policy)  for pid in $(pids cf-proxy); do grep -qz -e --policy "/proc/$pid/cmdline" && echo "$pid"; done ;;
-	dialler) for pid in $(pids cf-proxy); do grep -qz -e --policy "/proc/$pid/cmdline" || echo "$pid"; done ;;
+	policy)  for pid in $(pids cf-proxy); do if grep -qz -e --policy "/proc/$pid/cmdline"; then echo "$pid"; fi; done ;;
+	dialler) for pid in $(pids cf-proxy); do if ! grep -qz -e --policy "/proc/$pid/cmdline"; then echo "$pid"; fi; done ;;
 	*)       pids "$1" ;;
 	esac
 }
