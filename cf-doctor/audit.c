@@ -17,7 +17,7 @@
 
 #include "../cf-spawn/spawn.h"
 #include "cli.h"
-#include "elf.h"
+#include "needed.h"
 #include "log.h"
 
 #define FILE_MAX	(256 << 20)
@@ -63,7 +63,7 @@ static json_t *
 links_find(const char *path, char why[AUDIT_WHY])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct elf_needed needed = { 0 };
+	struct needed needed = { 0 };
 	json_t *list = NULL;
 	const char *wrong = "cannot be read";
 	struct stat st;
@@ -72,7 +72,7 @@ links_find(const char *path, char why[AUDIT_WHY])
 	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < FILE_MAX &&
 	    (bytes = malloc((size_t)st.st_size + 1)) != NULL) {
 		if (pread(fd, bytes, (size_t)st.st_size, 0) == st.st_size)
-			wrong = elf_needed(bytes, (size_t)st.st_size, &needed);
+			wrong = needed_find(bytes, (size_t)st.st_size, &needed);
 		if (wrong == NULL && (list = json_array()) != NULL)
 			for (size_t i = 0; i < needed.n; i++)
 				json_array_append_new(list, json_string(needed.name[i]));

@@ -2,9 +2,10 @@
  * audit.h - `cf-doctor audit`: what each program may do, from the tables that it enforces.
  *
  *	audit.c		which programs, and what each of them says about itself
- *	auditread.c	is that what it should be? (pure)
+ *	auditrun.c	that, from the program
+ *	auditread.c	is it what it should be? (pure)
  *	audittext.c	for a terminal
- *	elf.c		what a program links
+ *	needed.c		what a program links
  *
  * A program says it with --audit (shared/sandbox_audit.c), so there is no second list that could
  * differ from what is enforced.  What it says is checked member by member before any of it is

@@ -1,12 +1,12 @@
 /*
- * elf.c - see elf.h and elf(5).  Pure; the file may hold anything.
+ * needed.c - see needed.h and elf(5).  Pure; the file may hold anything.
  *
  * By the program headers, which the loader goes by as well: sections may be stripped, or lie.
  * What must stay true: nothing is read but through part() and text(), which know the file's end.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "elf.h"
+#include "needed.h"
 
 #include <elf.h>
 #include <link.h>
@@ -78,7 +78,7 @@ dynamic(const struct file *f, const ElfW(Phdr) *p, int64_t tag, size_t *from, ui
 }
 
 static const char *
-read_needed(const struct file *f, const ElfW(Phdr) *p, struct elf_needed *out)
+read_needed(const struct file *f, const ElfW(Phdr) *p, struct needed *out)
 {
 	uint64_t strings, value, base;
 	size_t at = 0;
@@ -86,7 +86,7 @@ read_needed(const struct file *f, const ElfW(Phdr) *p, struct elf_needed *out)
 	if (!dynamic(f, p, DT_STRTAB, &at, &value) || (base = offset_of(f, value)) >= f->len)
 		return "it has no table of strings";
 	for (at = 0; dynamic(f, p, DT_NEEDED, &at, &value); out->n++) {
-		if (out->n == ELF_NEEDED_MAX)
+		if (out->n == NEEDED_MAX)
 			return "it wants too many libraries";
 		strings = value < f->len ? base + value : UINT64_MAX;
 		if ((out->name[out->n] = text(f, strings)) == NULL)
@@ -96,7 +96,7 @@ read_needed(const struct file *f, const ElfW(Phdr) *p, struct elf_needed *out)
 }
 
 const char *
-elf_needed(const void *bytes, size_t len, struct elf_needed *out)
+needed_find(const void *bytes, size_t len, struct needed *out)
 {
 	struct file f = { .bytes = bytes, .len = len };
 	ElfW(Phdr) p;
