@@ -74,11 +74,12 @@ no_call_is_outside_the_tables() {
 	local who
 	mkdir trace
 	make_for_caller trace
-	begin strace -qq -ff -o trace/t -e 'raw=!execve,execveat,prctl' -e signal=none -- -p http://127.0.0.1:8889
+	echo 'wait = false' >a.toml
+	begin strace -qq -ff -o trace/t -e 'raw=!execve,execveat,prctl' -e signal=none -- --profile ./a.toml -p http://127.0.0.1:8889
 	finish
 	audited calls "$T/audit.json" trace/t.* >found
 	for who in cf-capture cf-dns "cf-doctor (summary)" cf-netstack "cf-proxy (dialler)" \
-	    "cf-proxy (policy)" "cf-spawn (watcher)" cf-upstream; do
+	    "cf-proxy (policy)" "cf-spawn (watcher)" cf-toml cf-upstream; do
 		grep -q "^$who [1-9]" found || failed "nothing was seen of $who: $(cat found)"
 	done
 }

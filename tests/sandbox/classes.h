@@ -69,6 +69,7 @@ static const struct class_call	class_a_file[] = {
 #endif
 	{ "openat", SYS_openat, { AT_FDCWD, HERE(class_file), O_RDONLY }, true },
 	{ "openat to write", SYS_openat, { AT_FDCWD, HERE("/dev/null"), O_WRONLY }, true },
+	{ "openat to read and write", SYS_openat, { AT_FDCWD, HERE("/dev/null"), O_RDWR }, true },
 	{ "openat to make", SYS_openat, { AT_FDCWD, HERE("/none/none"), O_CREAT }, true },
 	{ "openat2", SYS_openat2, { AT_FDCWD, HERE(class_file) } },
 	{ "open_by_handle_at", SYS_open_by_handle_at, { 0 } },

@@ -1,5 +1,5 @@
 /*
- * test_sandbox.c - what cf-capture may not do, and the whole life of the built program.
+ * test_sandbox.c - what a live capture may not do, and the whole life of the built program.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,19 +51,6 @@ struct forbidden {
 	long		 nr, arg[3];
 	bool		 in_debug;
 };
-static const struct forbidden forbidden[] = {
-	{ "socket",	SYS_socket,	{ AF_INET, SOCK_STREAM, 0 },	false },
-	{ "connect",	SYS_connect,	{ 0, 0, 0 },			false },
-	{ "openat",	SYS_openat,	{ AT_FDCWD, (long)"/", 0 },	true },
-	{ "execve",	SYS_execve,	{ (long)"/bin/true", 0, 0 },	false },
-	{ "clone",	SYS_clone,	{ SIGCHLD, 0, 0 },		false },
-	{ "kill",	SYS_kill,	{ 0, 0, 0 },			false },
-	{ "unlinkat",	SYS_unlinkat,	{ AT_FDCWD, (long)"/none", 0 },	false },
-	{ "ftruncate",	SYS_ftruncate,	{ 2, 0, 0 },			false },
-	{ "ptrace",	SYS_ptrace,	{ 0, 0, 0 },			false },
-	{ "setns",	SYS_setns,	{ 0, 0, 0 },			false },
-};
-
 /* What only a program that stands in a namespace of others could do harm with. */
 static const struct forbidden forbidden_live[] = {
 	{ "sendto",	SYS_sendto,	{ 0, 0, 0 },			false },
@@ -97,18 +84,9 @@ call_ends_the_process(const struct sandbox_row *const *sandbox, const struct for
 #endif
 }
 
-START_TEST(forbidden_call_ends_the_process)
-{
-	call_ends_the_process(capture_sandbox, &forbidden[_i]);
-	call_ends_the_process(live_sandbox, &forbidden[_i]);
-	call_ends_the_process(wire_sandbox, &forbidden[_i]);
-}
-END_TEST
-
 START_TEST(live_source_only_listens)
 {
 	call_ends_the_process(live_sandbox, &forbidden_live[_i]);
-	call_ends_the_process(wire_sandbox, &forbidden_live[_i]);
 }
 END_TEST
 
@@ -431,7 +409,6 @@ main(void)
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, begin, end);
-	tcase_add_loop_test(tc, forbidden_call_ends_the_process, 0, (int)LEN(forbidden));
 	tcase_add_loop_test(tc, live_source_only_listens, 0, (int)LEN(forbidden_live));
 	tcase_add_loop_test(tc, whole_life_sealed, 0, 2);
 	tcase_add_test(tc, inherited_descriptor_takes_the_file);
