@@ -38,7 +38,7 @@ static const struct sandbox_row loop_rows[] = {
 #ifdef SYS_epoll_wait
 	ALLOW(epoll_wait,	"sleep until something happens"),
 #endif
-	ALLOW(epoll_pwait,	"sleep until something happens"),
+	ALLOW(epoll_pwait,	"the same, where there is no other"),
 	{ 0 }
 };
 

@@ -30,17 +30,16 @@ const struct sandbox_row sandbox_base[] = {
 	ALLOW_WITHOUT(mmap, 2, PROT_EXEC, "memory"),
 	ALLOW(munmap,		"memory"),
 	ALLOW(mremap,		"memory"),
-	ALLOW(madvise,		"memory"),
-	ALLOW(futex,		"locks inside libc"),
+	ALLOW(madvise,		"memory: free(3) of some libraries gives it back so"),
+	ALLOW(futex,		"pthread_once(3) wakes who waits, also where nobody does"),
 	ALLOW(getrandom,	"keys of hash tables, random identifiers"),
-	ALLOW(clock_gettime,	"time, where the vDSO has to ask"),
-	ALLOW(gettimeofday,	"time, where the vDSO has to ask"),
+	ALLOW(clock_gettime,	"time, where the clock is none that the vDSO can read"),
+	ALLOW(gettimeofday,	"the same"),
 	ALLOW(write,		"lines on stderr"),
 	ALLOW(close,		"give a descriptor back"),
 	ALLOW(rt_sigreturn,	"leave a signal handler"),
 	ALLOW(restart_syscall,	"go on after a stop"),
 	ALLOW(exit_group,	"leave"),
-	ALLOW(exit,		"leave"),
 	{ 0 }
 };
 
@@ -49,7 +48,7 @@ const struct sandbox_row sandbox_loop[] = {
 #ifdef SYS_epoll_wait
 	ALLOW(epoll_wait,	"sleep until something happens"),
 #endif
-	ALLOW(epoll_pwait,	"sleep until something happens"),
+	ALLOW(epoll_pwait,	"the same, of newer versions of libuv"),
 	ALLOW(read,		"libuv's wake-up descriptor"),
 	ALLOW_ARG(ioctl, 1, FIONBIO, "uv_poll makes what it watches non-blocking"),
 	{ 0 }

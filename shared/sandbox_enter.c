@@ -62,7 +62,7 @@ static int
 take_root_along(void *arg)
 {
 	(void)arg;
-	_exit(chroot("/proc/self") == 0 && chdir("/") == 0 ? 0 : errno);
+	return chroot("/proc/self") == 0 && chdir("/") == 0 ? 0 : errno;
 }
 
 static int

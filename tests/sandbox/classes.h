@@ -165,7 +165,7 @@ static const struct class_call	class_the_kernel[] = {
 	{ "swapon", SYS_swapon, { HERE("/none") } },
 	{ "quotactl", SYS_quotactl, { 0 } },
 	{ "vmsplice", SYS_vmsplice, { 0 } },
-	{ "x32", X32 | SYS_write, { 2 } },
+	{ "x32", X32 | SYS_write, { 2 }, true },	/* kills in a debug build, too */
 	{ 0 }
 };
 static const struct class_call	class_its_own_rights[] = {

@@ -284,7 +284,7 @@ START_TEST(garbage_is_named_and_ends_it)
 	ck_assert_int_gt((int)read(n.err_fd, err, sizeof(err) - 1), 0);
 	ck_assert_ptr_nonnull(strstr(err, "sent garbage: "));
 	ck_assert_ptr_nonnull(strstr(err, _i == 0 ? "cf-proxy" : _i == 1 ? "cf-spawn" : "cf-dns"));
-	ck_assert_ptr_eq(strchr(err, '\n'), strrchr(err, '\n'));
+	ck_assert_msg(strchr(err, '\n') == strrchr(err, '\n'), "%s", err);
 }
 END_TEST
 
