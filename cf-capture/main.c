@@ -244,12 +244,21 @@ static const struct cli_option options[] = {
 	{ 0,   NULL,       NULL,   NULL,         NULL }
 };
 
+static const struct cli_group groups[] = {
+	{ NULL, "what is used most", "netns interface write filter snaplen rotate keep verbose" },
+	{ "live", "the packets of a namespace", "netns interface list-interfaces count duration size" },
+	{ "fds", "channels to the other programs of a run",
+	  "frames write-fd egress-fd egress-name egress-addr info-fd tuples-fd keys-fd backend" },
+	{ "file", "what is written, and all else", NULL },
+	{ 0 }
+};
+
 static const struct cli cli = {
 	"cf-capture", "[options] {-w FILE | --write-fd N}\n"
 	"       cf-capture --netns PID|PATH|NAME [options] -w FILE [FILTER ...]\n"
 	"       cf-capture --netns PID|PATH|NAME -D",
-	"Write packets to a pcapng file: those of a command tree, or of a network namespace.",
-	options
+	"Write packets of a command tree, or of a network namespace, to a pcapng file.",
+	options, .groups = groups
 };
 
 static _Noreturn void

@@ -192,7 +192,7 @@ static const struct cli_option options[] = {
 	  "refuse names of encrypted DNS (with rules about names: always)" },
 	{ 0,   "client",   "NETWORK",     set_client,   "with --listen: who may ask (again: one more)" },
 	{ 0,   "control-fd", "N",         set_control_fd, "a channel to cf-spawn: new resolvers" },
-	{ 0,   "deny-answer", "KIND",     set_deny_answer,
+	{ 0,   "deny-answer", "empty|nxdomain|refused", set_deny_answer,
 	  "names that are denied get: empty (the default), nxdomain or refused" },
 	{ 0,   "closed",   NULL,          set_closed,   "ask no resolver anything for the tree" },
 	{ 0,   "dial-fd",  "N",           set_dial_fd,  "the channel to the dialler" },
@@ -222,11 +222,21 @@ static const struct cli_option options[] = {
 	{ 0,   NULL,       NULL,          NULL,         NULL }
 };
 
+static const struct cli_group groups[] = {
+	{ NULL, "what is used most", "listen client resolver allow deny log-fd check verbose" },
+	RULEOPTS_GROUP,
+	{ "listen", "a server for this host, or a network", "listen client user" },
+	{ "fds", "channels to the other programs of a run",
+	  "control-fd dial-fd far-fd log-fd names-fd rules-fd violations-fd color" },
+	{ "answers", "how it answers, and all else", NULL },
+	{ 0 }
+};
+
 static const struct cli cli = {
 	"cf-dns", "[options] --dial-fd N | --listen ADDR[:PORT]",
-	"Answer the DNS queries that cf-netstack sends on standard input, on sockets of a dialler;\n"
-	"or those of anybody who asks at an address.",
-	options
+	"Answer the DNS queries that cf-netstack sends on standard input, on sockets of a\n"
+	"dialler; or those of anybody who asks at an address.",
+	options, .groups = groups
 };
 
 /* The descriptors that are used on; the rules are mapped by now. */

@@ -37,10 +37,17 @@ static const struct cli_option options[] = {
 	{ 0,   NULL,	  NULL,	  NULL,	       NULL }
 };
 
+static const struct cli_group groups[] = {
+	{ NULL, "what is used most", "profile allow deny block-private format lenient" },
+	RULEOPTS_GROUP,
+	{ "test", "the log, and all else", NULL },
+	{ 0 }
+};
+
 static const struct cli cli = {
 	"cf-doctor policy-test", "[policy options] [PROFILE] FLOW.jsonl",
-	"Say what of a recorded run this policy would have refused (- is the standard input).",
-	options
+	"Say what of a recorded run (-: standard input) this policy would have refused.",
+	options, .groups = groups
 };
 
 /* -1: it could not be told. */

@@ -99,11 +99,18 @@ static const struct cli_option options[] = {
 	{ 0,   NULL,	   NULL,   NULL,	   NULL }
 };
 
+static const struct cli_group groups[] = {
+	{ NULL, "what is used most", "at format allow deny block-private host-port" },
+	RULEOPTS_GROUP,
+	{ "why", "the destination, and all else", NULL },
+	{ 0 }
+};
+
 static const struct cli cli = {
 	"cf-doctor why", "[options of a policy] DEST",
-	"Say whether the policy that the options make would let DEST be reached, by which rule, and\n"
-	"what would change it.  DEST: NAME or ADDRESS, with :PORT and /PROTOCOL, or a URL.",
-	options
+	"Say whether the policy that the options make would let DEST be reached, by which\n"
+	"rule, and what would change it.  DEST: NAME or ADDRESS, with :PORT and /PROTOCOL, or a URL.",
+	options, .groups = groups
 };
 
 /* ---- judging ---- */

@@ -64,7 +64,7 @@ static const struct cli_option options[] = {
 
 static const struct cli netstack_cli = {
 	.name = "cf-netstack", .usage = "[options]",
-	.about = "IP, TCP, UDP and ICMP for a command tree, on a TUN device and sockets it is handed.",
+	.about = "IP, TCP, UDP and ICMP for a command tree, on a TUN and sockets it is handed.",
 	.options = options,
 };
 

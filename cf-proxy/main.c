@@ -232,7 +232,7 @@ static const struct cli_option options[] = {
 	{ 0,   "upstream", NULL, set_upstream, "policy stage: there is one behind the dialler" },
 	{ 0,   "udp-direct", NULL, set_udp_direct, "policy stage: UDP goes around it" },
 	{ 0,   "icmp-direct", NULL, set_icmp_direct, "policy stage: ICMP goes around it" },
-	{ 0,   "proxy-names", "MODE", set_proxy_names,
+	{ 0,   "proxy-names", "auto|always|never", set_proxy_names,
 	  "policy stage: it is told names: auto, always or never" },
 	{ 0,   "no-proxy", "LIST", set_no_proxy,
 	  "policy stage: networks and names that go around it (again: more)" },
@@ -246,8 +246,23 @@ static const struct cli_option options[] = {
 	{ 0 }
 };
 
+static const struct cli_group groups[] = {
+	{ NULL, "what is used most",
+	  "policy dial-fd listen resolver rules-fd log-fd print verbose help version" },
+	{ "policy", "the policy stage",
+	  "policy dial-fd log-fd who-fd names-fd hosts-fd synthetic violations-fd quotas-fd quic "
+	  "keep-flows color" },
+	{ "upstream", "where there is an upstream proxy",
+	  "upstream-fd upstream-at upstream-name connect-timeout dns-direct upstream-udp upstream "
+	  "udp-direct icmp-direct proxy-names no-proxy" },
+	{ "dialler", "the dialler, which is the default",
+	  "dns-fd resolver resolvers-only" },
+	{ "both", "both, and a proxy for this host", NULL },
+	{ 0 }
+};
+
 static const struct cli cli = {
-	.name = "cf-proxy", .usage = "[options]", .options = options,
+	.name = "cf-proxy", .usage = "[options]", .options = options, .groups = groups,
 	.about = "Judge and open the connections of a sandboxed command tree.  The channel to the\n"
 	    "client is standard input and output.",
 };

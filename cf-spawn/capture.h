@@ -45,9 +45,9 @@ struct capture {
 /* Rows of the table of options.c, which puts its struct conf in. */
 #define CAPTURE_ROWS									\
 	{ 'c', "capture",	"FILE",		capture_set_file,			\
-	  "write the tree's packets to FILE (pcapng; -: standard output)" },		\
-	{ 'C', "capture-point",	"WHERE",	capture_set_point,			\
-	  "see them at: child (the default), egress, both (two files), or wire-egress" },\
+	  "write packets to FILE (pcapng; -: standard output)" },		\
+	{ 'C', "capture-point",	"child|egress|both|wire-egress",capture_set_point,			\
+	  "see them there (child; both: in two files)" },\
 	{ 0,   "capture-filter", "EXPR",	capture_set_filter,			\
 	  "only packets that match (pcap-filter(7))" },					\
 	{ 0,   "snaplen",	"N",		capture_set_snaplen,			\

@@ -41,7 +41,7 @@ struct proxyopts {
 
 #define PROXYOPTS_ROWS									\
 	{ 'p', "proxy",		 "URL",		proxyopts_proxy,			\
-	  "go by this proxy: http://, https://, socks5:// (again: a chain)", CLI_LIST },		\
+	  "by http://, https://, socks5:// (again: a chain)", CLI_LIST },		\
 	{ 'U', "proxy-user",	 "NAME",	proxyopts_user,				\
 	  "log in to the --proxy before it", CLI_LIST | CLI_ADD },						\
 	{ 'P', "proxy-password", "PASSWORD",	proxyopts_password,			\
@@ -53,8 +53,8 @@ struct proxyopts {
 	  "trust these certificates of an https:// proxy, and no others" },		\
 	{ 0,   "proxy-insecure", NULL,		proxyopts_insecure,			\
 	  "do not ask who signed its certificate (the name still counts)", 0, CLI_TO_OFF },		\
-	{ 0,   "proxy-names",	 "MODE",	proxyopts_names,			\
-	  "tell the proxy names, not addresses: auto, always or never" },		\
+	{ 0,   "proxy-names",	 "auto|always|never",proxyopts_names,			\
+	  "tell the proxy names, not addresses (auto)" },		\
 	{ 0,   "proxy-only",	 NULL,		proxyopts_only,				\
 	  "nothing leaves but by the proxy, whatever else is allowed", 0, CLI_TO_ON },		\
 	{ 0,   "no-proxy",	 "LIST",	proxyopts_direct,			\

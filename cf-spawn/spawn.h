@@ -93,6 +93,7 @@ struct cli;
 struct settings;
 extern const struct cli_option	options_table[];
 extern const struct cli		options_cli;
+extern const struct cli_group	options_groups[];
 /* Empty ones, of that table; false: out of memory. */
 bool	options_settings(struct settings *);
 /* cmdline.c.  Ends the process with 125 on anything that is not understood. */

@@ -16,12 +16,11 @@
 
 #define LONG_ONLY	256	/* getopt codes of options without a letter start here */
 #define OPTIONS_MAX	160
-#define HELP_COLUMN	30
 #define FD_MOST		65535
 
-#ifndef CF_VERSION
-#define CF_VERSION "0"
-#endif
+/* What to help with is the word behind --help, where there is one. */
+static const char	*help_word;
+static int		 help_status;
 
 /* What getopt_long(3) wants. */
 struct forms {
@@ -132,12 +131,14 @@ cli_walk(const struct cli *cli, cli_take take, void *ctx, int argc, char **argv,
 	bool negated;
 
 	forms_make(&forms, cli);
+	help_status = usage_status;
 	optind = 0;			/* glibc: start over */
 	opterr = 0;
 	for (before = 1; (code = getopt_long(argc, argv, forms.letters, forms.longs, NULL)) != -1;
 	    before = optind) {
 		row = row_of(cli->options, forms.n, code);
 		negated = code >= LONG_ONLY + OPTIONS_MAX;
+		help_word = argv[optind];
 		if (row >= 0 && take(ctx, &cli->options[row], optarg, negated, why))
 			continue;
 		if (row >= 0) {
@@ -170,27 +171,8 @@ cli_parse(const struct cli *cli, void *conf, int argc, char **argv, int usage_st
 void
 cli_help(const struct cli *cli)
 {
-	printf("usage: %s %s\n%s\n\n", cli->name, cli->usage, cli->about);
-	for (const struct cli_option *o = cli->options; o->name != NULL; o++) {
-		char left[80];
-		int len;
-
-		if (o->help == NULL)
-			continue;
-		len = snprintf(left, sizeof(left), "  %c%c%s--%s%s%s", o->letter ? '-' : ' ',
-		    o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name,
-		    o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
-		if (len < HELP_COLUMN)
-			printf("%-*s%s\n", HELP_COLUMN, left, o->help);
-		else
-			printf("%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
-	}
-}
-
-void
-cli_version(const struct cli *cli)
-{
-	printf("%s %s\n", cli->name, CF_VERSION);
+	log_fatal_status(help_status);
+	cli_help_on(cli, help_word);
 }
 
 bool

@@ -55,12 +55,20 @@ struct cli_option {
 	const char	*key;		/* in profiles, where it is not the name with '_' for '-' */
 };
 
+/* A page of --help. */
+struct cli_group {
+	const char	*name;		/* NULL: the first, which repeats what is used most */
+	const char	*about;		/* one line; NULL ends the table */
+	const char	*options;	/* their names, a space between; NULL: all that no other has */
+};
+
 struct cli {
 	const char	*name;		/* of the program */
 	const char	*usage;		/* what follows the name: "[options] -- CMD [ARG ...]" */
 	const char	*about;		/* one sentence */
 	const struct cli_option	*options;
 	bool		 negatable;	/* --no-OPTION takes back what was said about it before */
+	const struct cli_group	*groups;	/* NULL: one page has all */
 };
 
 /*
@@ -74,8 +82,13 @@ typedef bool	(*cli_take)(void *ctx, const struct cli_option *, const char *arg, 
 		    char *why);
 int	cli_walk(const struct cli *, cli_take, void *ctx, int argc, char **argv,
 	    int usage_status);
-void	cli_help(const struct cli *);		/* on stdout */
+void	cli_help(const struct cli *);		/* on stdout; of the group that the next word names */
 void	cli_version(const struct cli *);	/* on stdout */
+
+/* ---- cli_help.c: the same rows as text ---- */
+
+void	cli_help_on(const struct cli *, const char *word);	/* NULL: the first page */
+bool	cli_in_group(const struct cli *, const struct cli_group *, const struct cli_option *);
 
 /* ---- cli_key.c: the same rows as keys of a profile and as variables ---- */
 

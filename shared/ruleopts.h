@@ -42,6 +42,13 @@ struct ruleopts {
 	  "at most 10MB/up, 1GB/down, 500MB, 20conn, 5dest (several: by commas)", CLI_LIST,	\
 	  CLI_TO_MORE }
 
+/* The page of --help that has them. */
+#define RULEOPTS_GROUP									\
+	{ "rules", "what may leave, see cf-policy(7)",					\
+	  "offline block-private block-metadata default-policy allow-cidr deny-cidr "	\
+	  "allow-domain allow-domain-exact deny-domain deny-domain-exact allow deny "	\
+	  "allow-file deny-file permissive" }
+
 #define RULEOPTS_ROWS									\
 	{ 0, "offline",		 NULL,		ruleopts_offline,			\
 	  "refuse everything", 0, CLI_TO_ON },						\
@@ -64,7 +71,7 @@ struct ruleopts {
 	{ 0, "deny-domain-exact", "NAME",	ruleopts_deny_domain_exact,		\
 	  "refuse a name", CLI_LIST, CLI_TO_MORE, "deny_domains_exact" },		\
 	{ 0, "allow",		 "RULE",	ruleopts_allow,				\
-	  "allow TARGET[:PORTS][/PROTOCOL], and refuse the rest", CLI_LIST, CLI_TO_FEWER },\
+	  "allow TARGET[:PORTS][/PROTOCOL], refuse the rest", CLI_LIST, CLI_TO_FEWER },\
 	{ 0, "deny",		 "RULE",	ruleopts_deny,				\
 	  "refuse TARGET[:PORTS][/PROTOCOL]", CLI_LIST, CLI_TO_MORE },			\
 	{ 0, "allow-file",	 "FILE",	ruleopts_allow_file,			\

@@ -166,10 +166,18 @@ static const struct cli_option options[] = {
 	{ 0 }
 };
 
+static const struct cli_group groups[] = {
+	{ NULL, "what is used most", "listen resolver allow deny block-private proxy log-fd verbose" },
+	RULEOPTS_GROUP,
+	{ "listen", "the proxy for this host, and one behind it", NULL },
+	{ 0 }
+};
+
 static const struct cli cli = {
 	.name = "cf-proxy", .usage = "--listen ADDR:PORT [options]", .options = options,
-	.about = "Be a proxy for this host: HTTP, CONNECT and SOCKS5, with rules, a log, and a proxy\n"
-	    "behind it.",
+	.groups = groups,
+	.about = "Be a proxy for this host: HTTP, CONNECT and SOCKS5, with rules, a log, and a\n"
+	    "proxy behind it.",
 };
 
 /* What does not go together; NULL where all does. */

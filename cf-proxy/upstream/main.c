@@ -33,8 +33,8 @@ static const struct cli_option options[] = {
 
 static const struct cli cli = {
 	.name = "cf-upstream", .usage = "--proxies-fd N", .options = options,
-	.about = "Make connections to an upstream proxy into tunnels.  The channel to the dialler is\n"
-	    "standard input and output.",
+	.about = "Make connections to an upstream proxy into tunnels.  The channel to the dialler\n"
+	    "is standard input and output.",
 };
 
 int
