@@ -17,6 +17,10 @@ VERSION    := 0.1.0
 PREFIX     ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/libexec/childflow
 MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/childflow
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 CC         ?= cc
 DEBUG      ?= 0
 FUZZ_SECONDS ?= 60
@@ -61,7 +65,8 @@ DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9
 	netcat-openbsd socat jq python3-minimal util-linux libcap2-bin uidmap ca-certificates \
 	expect tshark traceroute procps tcpdump mtr-tiny iputils-tracepath nmap tftp-hpa \
 	ngtcp2-client ngtcp2-server unbound busybox-static python3-jsonschema tinyproxy \
-	squid-openssl microsocks dante-server stunnel4 haproxy openssh-server strace
+	squid-openssl microsocks dante-server stunnel4 haproxy openssh-server strace \
+	bash-completion zsh fish mandoc man-db
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps proxychains4 microsocks tinyproxy stunnel4 openssl
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
@@ -147,11 +152,19 @@ $(B)/installed/libexecdir: FORCE
 	@echo '$(LIBEXECDIR) $(PREFIX)' | cmp -s - $@ || echo '$(LIBEXECDIR) $(PREFIX)' >$@
 FORCE:
 
+# Completions of shells, out of the programs' own tables.
+COMPLETED := cf-spawn cf-doctor cf-dns cf-proxy cf-capture cf-netstack cf-upstream
+$(B)/completions/made: man/completions.awk $(COMPLETED:%=$(B)/bin/%) $(B)/bin/cf-listen
+	$(if $(V),,@echo "  GEN     $(@D)")
+	$(Q)mkdir -p $(addprefix $(@D)/,bash zsh fish)
+	$(Q)awk -v bin=$(B)/bin -v out=$(@D) -f $< $(COMPLETED)
+	$(Q)touch $@
+
+EXAMPLES := $(wildcard man/examples/*)
 # -C leaves a file alone that is there already: a program may be starting just now.
-install: all $(FINDERS:%=$(B)/installed/bin/%)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
-	    $(DESTDIR)$(PREFIX)/share/childflow
+install: all $(FINDERS:%=$(B)/installed/bin/%) $(B)/completions/made
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5 \
+	    $(MANDIR)/man7 $(PREFIX)/share/childflow $(DOCDIR)/examples $(BASHDIR) $(ZSHDIR) $(FISHDIR))
 	install -C -m 755 $(B)/installed/bin/cf-spawn $(DESTDIR)$(PREFIX)/bin/cf-spawn
 	ln -sf cf-spawn $(DESTDIR)$(PREFIX)/bin/childflow
 	for f in $(HELPER_FILES); do \
@@ -160,6 +173,12 @@ install: all $(FINDERS:%=$(B)/installed/bin/%)
 	for m in man/*.[1-9]; do install -C -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
 	install -C -m 644 shared/*.schema.json $(DESTDIR)$(PREFIX)/share/childflow/
 	ln -sf cf-spawn.1 $(DESTDIR)$(MANDIR)/man1/childflow.1
+	install -C -m 644 $(B)/completions/bash/* $(DESTDIR)$(BASHDIR)/
+	ln -sf cf-spawn $(DESTDIR)$(BASHDIR)/childflow
+	install -C -m 644 $(B)/completions/zsh/* $(DESTDIR)$(ZSHDIR)/
+	install -C -m 644 $(B)/completions/fish/* $(DESTDIR)$(FISHDIR)/
+	install -C -m 644 README.md $(DESTDIR)$(DOCDIR)/
+	install -C -m 755 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples/
 
 uninstall:
 	for p in $(PROGS) cf-toml childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
@@ -168,7 +187,10 @@ uninstall:
 	for m in man/*.[1-9]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(MANDIR)/man1/childflow.1
 	for s in shared/*.schema.json; do rm -f $(DESTDIR)$(PREFIX)/share/childflow/$${s##*/}; done
-	-rmdir $(DESTDIR)$(PREFIX)/share/childflow
+	for p in $(COMPLETED) childflow; do rm -f $(DESTDIR)$(BASHDIR)/$$p $(DESTDIR)$(ZSHDIR)/_$$p \
+	    $(DESTDIR)$(FISHDIR)/$$p.fish; done
+	rm -f $(EXAMPLES:man/%=$(DESTDIR)$(DOCDIR)/%) $(DESTDIR)$(DOCDIR)/README.md
+	-rmdir $(DESTDIR)$(PREFIX)/share/childflow $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)
 
 # ---- tests ----
 # tests/unit/PART/test_X.c and tests/sandbox/PART/test_X.c link all files of PART but its main.c.
@@ -244,4 +266,4 @@ deps-lint:
 clean:
 	rm -rf build
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)

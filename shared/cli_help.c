@@ -152,19 +152,32 @@ is_negatable(const struct cli *cli, const struct cli_option *o)
 	return true;
 }
 
-/* "usage", each line; "option", letter, name, value, its form with "no-", help; - where there is none. */
+/* Each line of a text, whose further lines may begin with spaces, behind a word. */
+static void
+lines_print(const char *word, const char *text)
+{
+	for (size_t len; *text != '\0'; text += strspn(text, "\n ")) {
+		len = strcspn(text, "\n");
+		printf("%s\t%.*s\n", word, (int)len, text);
+		text += len;
+	}
+}
+
+/*
+ * "usage" and "about", each line; "page", name, about; "option", letter, name, value, its form with
+ * "no-", help; - where there is none.
+ */
 static void
 table_print(const struct cli *cli)
 {
-	printf("usage\t%s ", cli->name);
-	for (const char *at = cli->usage; *at != '\0'; at++)
-		if (*at == '\n') {
-			printf("\nusage\t");
-			at += strspn(at + 1, " ");
-		} else {
-			putchar(*at);
-		}
-	putchar('\n');
+	char usage[1024];
+
+	snprintf(usage, sizeof(usage), "%s %s", cli->name, cli->usage);
+	lines_print("usage", usage);
+	lines_print("about", cli->about);
+	for (const struct cli_group *g = cli->groups; g != NULL && g->about != NULL; g++)
+		if (g->name != NULL)
+			printf("page\t%s\t%s\n", g->name, g->about);
 	for (const struct cli_option *o = cli->options; o->name != NULL; o++) {
 		bool no = is_negatable(cli, o);
 

@@ -60,6 +60,7 @@ static const struct {
 	    "  -h, --help                  print this\n", 0 },
 	{ { "--help", "second" }, "cf-test: there is no --help second (there is first, rest, all)\n", 2 },
 	{ { "--help", "options" }, "usage\tcf-test [options]\nusage\tcf-test sub [options]\n"
+	    "about\tTest.\npage\tfirst\tabout letters\npage\trest\tand all else\n"
 	    "option\ta\talpha\tFILE\tno-alpha\tthe first of them, about which there is so much to be said "
 	    "that one line of a screen is not enough\n"
 	    "option\t-\talphabet\t-\tno-alphabet\tno part of --alpha's\n"
