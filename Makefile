@@ -4,6 +4,7 @@
 #   make demo         install what is missing, build, run a real command sandboxed, show what it did
 #   make check        install what is missing, build, run every test
 #   make install      PREFIX=/usr/local DESTDIR=      make uninstall
+#   make deb          Debian packages, one for each program, in build/deb
 #   make DEBUG=1      sanitizers; the sandbox names a forbidden call instead of only killing
 #   make lint         clang-tidy, cppcheck, mandoc, shellcheck
 #   make fuzz         run each fuzz target for FUZZ_SECONDS (60)
@@ -69,6 +70,7 @@ DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9
 	bash-completion zsh fish mandoc man-db
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps proxychains4 microsocks tinyproxy stunnel4 openssl
+DEPS_DEB   := debhelper
 DEPS_LINT  := clang-tidy cppcheck mandoc shellcheck
 
 ifeq ($(DEBUG),1)
@@ -92,7 +94,7 @@ parts = $(filter-out %/main.o,$(call objs,$(1)))
 cflags = $(shell pkg-config --cflags $(LIBS.$(1)))
 libs   = $(shell pkg-config --libs $(LIBS.$(1)))
 
-.PHONY: all check check-unit check-sandbox check-net check-fuzz demo deps deps-missing fuzz lint \
+.PHONY: all check check-unit check-sandbox check-net check-fuzz deb demo deps deps-missing fuzz lint \
 	install uninstall clean
 .DELETE_ON_ERROR:
 all: $(PROGS:%=$(B)/bin/%) $(B)/bin/cf-toml $(B)/bin/childflow
@@ -178,7 +180,8 @@ install: all $(FINDERS:%=$(B)/installed/bin/%) $(B)/completions/made
 	install -C -m 644 $(B)/completions/zsh/* $(DESTDIR)$(ZSHDIR)/
 	install -C -m 644 $(B)/completions/fish/* $(DESTDIR)$(FISHDIR)/
 	install -C -m 644 README.md $(DESTDIR)$(DOCDIR)/
-	install -C -m 755 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples/
+	install -C -m 755 $(filter %.py,$(EXAMPLES)) $(DESTDIR)$(DOCDIR)/examples/
+	install -C -m 644 $(filter-out %.py,$(EXAMPLES)) $(DESTDIR)$(DOCDIR)/examples/
 
 uninstall:
 	for p in $(PROGS) cf-toml childflow; do rm -f $(DESTDIR)$(PREFIX)/bin/$$p; done
@@ -258,8 +261,18 @@ demo: deps
 lint:
 	$(Q)tests/lint $(CPPFLAGS) -Icf-proxy/upstream -Icf-proxy/listen $(foreach p,$(PROGS) shared,$(call cflags,$(p)))
 
+# ---- packages ----
+# debhelper wants a folder debian where it works: a copy.
+deb:
+	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_DEB)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(B)/completions/made
+	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb/tree && cp -r .debian $(B)/deb/tree/debian
+	$(Q)cd $(B)/deb/tree && env -u MAKEFLAGS TOP=$(CURDIR) DEB_BUILD_OPTIONS=noautodbgsym \
+	    DEB_RULES_REQUIRES_ROOT=no debian/rules binary $(if $(V),,>../log 2>&1 || { cat ../log; false; })
+	$(Q)ls $(B)/deb/*.deb
+
 deps:
-	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST)
+	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_DEB)
 deps-lint:
 	$(Q)tests/deps $(DEPS_LINT)
 
