@@ -16,6 +16,7 @@ EXAMPLES=/srv/cf/share/doc/childflow/examples
 make_names() {
 	sed -e 's/203\.0\.113\.53/203.0.113.20/; s/2001:db8::53/2001:db8::20/' -e "s|$T/dns.log|$T/names.log|" \
 	    "$T/dnsmasq.conf" >"$T/names.conf"
+	echo 'host-record=api.example.net,203.0.113.20' >>"$T/names.conf"
 	printf 'host-record=%s,203.0.113.10\n' example.com www.example.com example.org www.example.org \
 	    wiki.example >>"$T/names.conf"
 	serve dnsmasq -k -C "$T/names.conf" --user=root --group=
@@ -115,6 +116,25 @@ an_example_of() {	# PAGE WHAT
 while IFS=: read -r page what; do
 	it an_example_of "${page##*/}" "$what"
 done < <(grep -o '^\.\\" run: .*' /srv/cf/share/man/man*/*.[1-9] | sed 's/\.\\" run: //' | grep -v childflow.1)
+
+# README.md: its blocks that begin with a prompt, with what goes to standard error among the rest.
+readme_blocks() {
+	awk '
+	/^    / && !inside { shown = /^    \$ /; n += shown; inside = 1 }
+	!/^    / { inside = 0 }
+	inside && shown { print n "\t" substr($0, 5) }' /srv/cf/share/doc/childflow/README.md
+}
+
+an_example_of_the_readme() {	# NUMBER
+	only_for user
+	readme_blocks | grep "^$1	" | cut -f 2- >block
+	split_block <block
+	script_run >got 2>&1 </dev/null || :
+	same "$(cat script)" "$(sed 's/ after [0-9]* ms/ after 0 ms/' got)" "$(cat wanted)"
+}
+for n in $(readme_blocks | cut -f 1 | sort -u); do
+	it an_example_of_the_readme "$n"
+done
 
 # ---- the programs, beyond what the pages show ----
 
