@@ -272,7 +272,7 @@ deb:
 	$(Q)ls $(B)/deb/*.deb
 
 deps:
-	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_DEB)
+	$(Q)tests/deps $(DEPS_BUILD) $(DEPS_TEST)
 deps-lint:
 	$(Q)tests/deps $(DEPS_LINT)
 

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "color.h"
 #include "event.h"
 #include "log.h"
 
@@ -217,7 +218,7 @@ monitor_run(const struct monitor_conf *conf)
 	json_object_seed(0);	/* would be read from a file at the first object */
 	sandbox_prepare(&m.log_fd, &unused, keep);
 	close(unused);
-	screen_open(m.tty_fd, conf->term, conf->no_color || getenv("NO_COLOR") != NULL);
+	screen_open(m.tty_fd, conf->term, conf->no_color || color_refused());
 	signals_take(conf->leave);
 	sandbox_enter(&monitor_role);
 	loop(&m, conf->leave);

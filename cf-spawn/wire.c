@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "color.h"
 #include "hostroute.h"
 #include "log.h"
 #include "start.h"
@@ -138,16 +139,6 @@ wire_names(struct start *dns, struct start *policy, const struct conf *conf,
 	}
 }
 
-/* As no-color.org has it. */
-static bool
-colors_wanted(void)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return (no == NULL || *no == '\0') && isatty(STDERR_FILENO) == 1 && term != NULL &&
-	    strcmp(term, "dumb") != 0;
-}
-
 static void
 arg_encdns(struct start *s, const struct conf *conf)
 {
@@ -178,7 +169,7 @@ wire_events(struct start *dns, struct start *policy, struct helpers *h, const st
 
 	arg_fd_copy(policy, "--log-fd", conf->log_fd);
 	arg_fd_copy(dns, "--log-fd", conf->log_fd);
-	if (conf->verbose > 0 && colors_wanted()) {
+	if (conf->verbose > 0 && color_wanted(STDERR_FILENO)) {
 		arg(policy, "--color");
 		arg(dns, "--color");
 	}
@@ -269,7 +260,7 @@ wire_monitor(struct start *monitor, struct start *dns, struct start *policy, con
 		arg(monitor, "--term");
 		arg(monitor, term);
 	}
-	if (getenv("NO_COLOR") != NULL)
+	if (color_refused())
 		arg(monitor, "--no-color");
 	monitor->in = log[0];
 	monitor->out = STDERR_FILENO;

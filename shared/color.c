@@ -10,15 +10,17 @@
 #include <unistd.h>
 
 bool
-color_allowed(void)
+color_refused(void)
 {
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no = getenv("NO_COLOR");
 
-	return (no == NULL || *no == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+	return no != NULL && *no != '\0';
 }
 
 bool
 color_wanted(int fd)
 {
-	return color_allowed() && isatty(fd) == 1;
+	const char *term = getenv("TERM");
+
+	return !color_refused() && term != NULL && strcmp(term, "dumb") != 0 && isatty(fd) == 1;
 }

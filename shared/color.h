@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-bool	color_allowed(void);	/* NO_COLOR is not set, or empty, and TERM is not dumb */
-bool	color_wanted(int fd);	/* the same, and fd is a terminal */
+bool	color_refused(void);	/* NO_COLOR is set, and not empty */
+bool	color_wanted(int fd);	/* it is not, and fd is a terminal that is not dumb */
 
 #endif
