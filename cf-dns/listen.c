@@ -45,6 +45,7 @@
 static const struct sandbox_row listen_rows[] = {
 	ALLOW(recvfrom,	"queries from clients"),
 	ALLOW(sendto,	"answers to clients; with an address, as this process cannot connect"),
+	ALLOW(shutdown,	"no more queries from us"),
 	ALLOW(wait4,	"the resolver and the dialler have ended"),
 	{ 0 }
 };

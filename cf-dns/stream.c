@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ struct conn {
 
 const struct sandbox_row stream_rows[] = {
 	ALLOW(accept4,	"connections of clients"),
+	ALLOW_ARG(ioctl, 1, FIONBIO, "libuv makes what it watches non-blocking"),
 	{ 0 }
 };
 

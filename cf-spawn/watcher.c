@@ -47,7 +47,7 @@ static const struct sandbox_row watcher_rows[] = {
 #ifdef SYS_poll
 	ALLOW(poll,		"wait for a question"),
 #endif
-	ALLOW(ppoll,		"wait for a question"),
+	ALLOW(ppoll,		"the same, where there is no other"),
 	{ 0 }
 };
 

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -50,7 +49,6 @@ const struct sandbox_row sandbox_loop[] = {
 #endif
 	ALLOW(epoll_pwait,	"the same, of newer versions of libuv"),
 	ALLOW(read,		"libuv's wake-up descriptor"),
-	ALLOW_ARG(ioctl, 1, FIONBIO, "uv_poll makes what it watches non-blocking"),
 	{ 0 }
 };
 
@@ -59,7 +57,6 @@ const struct sandbox_row sandbox_chan[] = {
 	ALLOW(recvmsg,		"frames and descriptors from a socket"),
 	ALLOW_NULL(sendto, 4,	"frames to a socket"),
 	ALLOW(sendmsg,		"frames and descriptors to a socket"),
-	ALLOW(shutdown,		"no more frames from us"),
 	{ 0 }
 };
 
@@ -67,7 +64,6 @@ const struct sandbox_row sandbox_chan_plain[] = {
 	ALLOW(read,		"frames from a pipe"),
 	ALLOW(recvmsg,		"frames and descriptors from a socket"),
 	ALLOW_NULL(sendto, 4,	"frames to a socket; never with an address"),
-	ALLOW(shutdown,		"no more frames from us"),
 	{ 0 }
 };
 

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@
 
 static const struct sandbox_row listen_rows[] = {
 	ALLOW(accept4,	"clients"),
+	ALLOW_ARG(ioctl, 1, FIONBIO, "libuv makes what it watches non-blocking"),
 	{ 0 }
 };
 
