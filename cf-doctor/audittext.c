@@ -27,8 +27,9 @@ print_list(FILE *f, const char *label, const json_t *list, const char *none)
 	size_t i;
 
 	fprintf(f, "%s: %s", label, json_array_size(list) == 0 ? none : "");
-	json_array_foreach(list, i, one)
+	json_array_foreach(list, i, one) {
 		fprintf(f, "%s%s", i > 0 ? ", " : "", json_string_value(one));
+	}
 	fputc('\n', f);
 }
 
@@ -111,9 +112,10 @@ print_role(FILE *f, const json_t *role)
 	fprintf(f, "    file system: %s\n", strcmp(text(role, "root"), "empty") == 0 ?
 	    "an empty root" : "the host's");
 	fputs("    limits:", f);
-	json_array_foreach(json_object_get(role, "limits"), i, l)
+	json_array_foreach(json_object_get(role, "limits"), i, l) {
 		fprintf(f, "%s %s %d", i > 0 ? "," : "", text(l, "limit"),
 		    (int)json_integer_value(json_object_get(l, "value")));
+	}
 	fputs("\n    may open or make, once sealed:\n", f);
 	print_calls(f, json_object_get(role, "calls"), true);
 	fputs("    system calls; any other ends it:\n", f);
@@ -129,8 +131,9 @@ print_tree(FILE *f, const json_t *tree)
 
 	fputs("\n  the command tree: all but what is refused here\n"
 	    "    families of sockets; any other fails with EAFNOSUPPORT:\n", f);
-	json_array_foreach(json_object_get(tree, "families"), i, row)
+	json_array_foreach(json_object_get(tree, "families"), i, row) {
 		print_row(f, text(row, "means"), text(row, "reason"));
+	}
 	fputs("    system calls that fail:\n", f);
 	json_array_foreach(json_object_get(tree, "refused"), i, row) {
 		snprintf(left, sizeof(left), "%s%s%s: %s", text(row, "call"),
@@ -148,8 +151,9 @@ audit_print(FILE *f, const json_t *program)
 
 	fprintf(f, "%s (%s)\n", text(program, "program"), text(program, "path"));
 	print_list(f, "  links", json_object_get(program, "links"), "nothing");
-	json_array_foreach(json_object_get(program, "roles"), i, role)
+	json_array_foreach(json_object_get(program, "roles"), i, role) {
 		print_role(f, role);
+	}
 	if (tree != NULL)
 		print_tree(f, tree);
 }

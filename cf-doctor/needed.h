@@ -17,6 +17,6 @@ struct needed {
 };
 
 /* The DT_NEEDED of a file of this machine's kind.  NULL, or what is wrong with it. */
-const char	*needed_find(const void *file, size_t len, struct needed *out);
+const char	*needed_find(const void *bytes, size_t len, struct needed *out);
 
 #endif

@@ -48,7 +48,6 @@ const struct sandbox_row sandbox_loop[] = {
 	ALLOW(epoll_wait,	"sleep until something happens"),
 #endif
 	ALLOW(epoll_pwait,	"the same, of newer versions of libuv"),
-	ALLOW(read,		"libuv's wake-up descriptor"),
 	{ 0 }
 };
 

@@ -58,7 +58,7 @@ struct sandbox_row {
 
 /* Rows that every program needs: memory, clock, log lines, leaving. */
 extern const struct sandbox_row	sandbox_base[];
-/* What a libuv loop does: epoll, its wake-up descriptor, timers. */
+/* What a libuv loop does: epoll, timers. */
 extern const struct sandbox_row	sandbox_loop[];
 /* What chan.c does: frames in and out, descriptors with them. */
 extern const struct sandbox_row	sandbox_chan[];
