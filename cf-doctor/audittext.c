@@ -33,7 +33,7 @@ print_list(FILE *f, const char *label, const json_t *list, const char *none)
 	fputc('\n', f);
 }
 
-/* "ioctl, 1 is FIONBIO" */
+/* "ioctl, argument 1 is FIONBIO"; they count from 0, as in seccomp(2). */
 static void
 call_text(const json_t *row, char *out, size_t len)
 {
@@ -48,10 +48,10 @@ call_text(const json_t *row, char *out, size_t len)
 		if (strncmp(means, "without ", 8) == 0)
 			is = "";
 		if (*means != '\0')
-			snprintf(out + n, len - n, ", %d %s%s",
+			snprintf(out + n, len - n, ", argument %d %s%s",
 			    (int)json_integer_value(json_object_get(a, "argument")), is, means);
 		else
-			snprintf(out + n, len - n, ", %d & %s is %s",
+			snprintf(out + n, len - n, ", argument %d & %s is %s",
 			    (int)json_integer_value(json_object_get(a, "argument")), text(a, "mask"),
 			    text(a, "value"));
 	}
@@ -137,7 +137,7 @@ print_tree(FILE *f, const json_t *tree)
 	fputs("    system calls that fail:\n", f);
 	json_array_foreach(json_object_get(tree, "refused"), i, row) {
 		snprintf(left, sizeof(left), "%s%s%s: %s", text(row, "call"),
-		    *text(row, "condition") != '\0' ? ", " : "", text(row, "condition"),
+		    *text(row, "condition") != '\0' ? ", argument " : "", text(row, "condition"),
 		    text(row, "error"));
 		print_row(f, left, text(row, "reason"));
 	}
