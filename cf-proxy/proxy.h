@@ -45,6 +45,7 @@ struct proxy_conf {
 	bool		 color;			/* of what -v says */
 	int		 dial_fd;		/* of the policy stage; -1: none */
 	int		 log_fd[EVENT_FDS];	/* the same */
+	bool		 log_reader[EVENT_FDS];	/* a helper reads it, whose end loses nothing */
 	int		 who_fd;		/* the same */
 	int		 names_fd, hosts_fd;	/* the same */
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
