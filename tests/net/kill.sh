@@ -214,23 +214,6 @@ killing_the_command_is_137() {
 }
 it killing_the_command_is_137
 
-# A helper that stands still would hang the tree: it goes on, or the run ends.
-a_stopped_helper_does_not_hang_the_run() {	# WHICH
-	local pid
-	begin_waiting
-	pid=$(helper "$1")
-	kill -STOP "$pid"
-	until_true 5 gone "$PID"
-	end_of "$PID"
-	same status "$STATUS" 125
-	one_line_of .
-	host_is_as_before
-}
-it a_stopped_helper_does_not_hang_the_run cf-netstack
-it a_stopped_helper_does_not_hang_the_run cf-dns
-it a_stopped_helper_does_not_hang_the_run policy
-it a_stopped_helper_does_not_hang_the_run dialler
-
 a_helper_cannot_be_read_by_the_tree() {
 	begin_waiting
 	local pid
