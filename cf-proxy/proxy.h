@@ -43,9 +43,9 @@ struct proxy_conf {
 	bool		 print;			/* -n */
 	int		 verbose;
 	bool		 color;			/* of what -v says */
+	bool		 log_reader[EVENT_FDS];	/* a helper reads it, whose end loses nothing */
 	int		 dial_fd;		/* of the policy stage; -1: none */
 	int		 log_fd[EVENT_FDS];	/* the same */
-	bool		 log_reader[EVENT_FDS];	/* a helper reads it, whose end loses nothing */
 	int		 who_fd;		/* the same */
 	int		 names_fd, hosts_fd;	/* the same */
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */

@@ -265,12 +265,16 @@ def sampled(procs, flows, every):
     return before
 
 
+def more(now, before):
+    return now[1] > before[1] or any(a > b for p in now[0] for a, b in zip(now[0][p], before[0][p]))
+
+
 def settled(procs, flows, before):
-    """What is counted once it is as before, or will never be."""
+    """What is counted once there is no more than before, or always will be."""
     end = time.monotonic() + SETTLE
     while True:
         now = {p.name: p.counts() for p in procs}, len(flows.open)
-        if now == before or time.monotonic() > end or flows.ended:
+        if not more(now, before) or time.monotonic() > end or flows.ended:
             return now
         flows.take(0.2)
 
