@@ -135,21 +135,6 @@ killing_cf_spawn_at_any_moment() {
 it killing_cf_spawn_at_any_moment
 
 # Others than KILL and STOP do not reach it: it is the first process of a PID namespace.
-a_killed_helper_ends_the_run() {	# WHICH
-	local name=$1
-	begin_waiting
-	kill -KILL "$(helper "$1")"
-	case $1 in policy | dialler) name=cf-proxy ;; esac
-	end_of "$PID"
-	same status "$STATUS" 125
-	one_line_of "$name"
-	until_true 5 gone "$COMMAND"
-	host_is_as_before
-}
-for which in cf-netstack cf-dns policy dialler; do
-	it a_killed_helper_ends_the_run $which
-done
-
 a_killed_helper_is_told_by_status_fd() {
 	begin_waiting --status-fd 7 7>story
 	kill -9 "$(helper cf-dns)"
