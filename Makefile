@@ -8,6 +8,7 @@
 #   make DEBUG=1      sanitizers; the sandbox names a forbidden call instead of only killing
 #   make lint         clang-tidy, cppcheck, mandoc, shellcheck
 #   make fuzz         run each fuzz target for FUZZ_SECONDS (60)
+#   make soak         an hour under load, in which nothing may grow (SOAK_SECONDS)
 #   make bench        measure beside pasta and slirp4netns (root; BENCH_ARGS=--quick: 3 minutes)
 #   make deps         install Debian packages that are missing (asks apt; root or sudo)
 #   make clean
@@ -234,15 +235,20 @@ check: deps
 check-unit check-sandbox check-fuzz check-net: check-%: all tests
 	$(Q)tests/run $(B) $*
 .PHONY: tests
-tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire $(B)/tests/bench/plaintun $(B)/tests/net/refuse $(B)/tests/net/ways
+tests: $(TESTS) $(FUZZERS) $(B)/tests/bench/wire $(B)/tests/bench/plaintun $(B)/tests/net/refuse $(B)/tests/net/ways $(B)/tests/net/faulty
 
 fuzz:
 	$(Q)$(MAKE) --no-print-directory $(JOBS) DEBUG=1 tests
 	$(Q)tests/fuzz/run build/debug $(FUZZ_SECONDS)
 
+soak: export SOAK_SECONDS ?= 3600
+soak: all
+	$(Q)tests/net/soak.sh $(B)
+.PHONY: soak
+
 # What it measures is installed where the net tests install it too.
 BENCH_TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
-$(BENCH_TOOLS) $(B)/tests/net/refuse $(B)/tests/net/ways: $(B)/%: %.c
+$(BENCH_TOOLS) $(B)/tests/net/refuse $(B)/tests/net/ways $(B)/tests/net/faulty: $(B)/%: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  TOOL    $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<

@@ -34,6 +34,7 @@ struct options {
 	struct serve	 serve;		/* --listen */
 	int		 control_fd, dial_fd, far_fd, names_fd, rules_fd, violations_fd;
 	int		 log_fd[EVENT_FDS];
+	bool		 log_reader[EVENT_FDS];	/* a helper reads it, whose end loses nothing */
 	bool		 color;		/* of what -v says */
 	bool		 synthetic;
 	int		 verbose;
@@ -53,15 +54,27 @@ CLI_SET(options, synthetic, cli_true)
 CLI_SET_HELPER(options, cli)
 
 static bool
-set_log_fd(void *conf, const char *arg, char *why)
+log_fd_put(struct options *o, const char *arg, bool reader, char *why)
 {
-	struct options *o = conf;
-
 	for (size_t i = 0; i < EVENT_FDS; i++)
-		if (o->log_fd[i] == -1)
+		if (o->log_fd[i] == -1) {
+			o->log_reader[i] = reader;
 			return cli_fd(arg, &o->log_fd[i], why);
+		}
 	snprintf(why, CLI_WHY_LEN, "it can be given %d times", EVENT_FDS);
 	return false;
+}
+
+static bool
+set_log_fd(void *conf, const char *arg, char *why)
+{
+	return log_fd_put(conf, arg, false, why);
+}
+
+static bool
+set_reader_fd(void *conf, const char *arg, char *why)
+{
+	return log_fd_put(conf, arg, true, why);
 }
 
 static bool
@@ -200,6 +213,7 @@ static const struct cli_option options[] = {
 	{ 0,   "far-fd",   "N",           set_far_fd,   "a channel to another cf-dns, which is asked" },
 	{ 0,   "listen",   "ADDR[:PORT]", set_listen,   "be a server there (again: one more)" },
 	{ 0,   "log-fd",   "N",           set_log_fd,   "write events to descriptor N (may be given three times)" },
+	{ 0,   "reader-fd", "N",          set_reader_fd, "the same, for a helper that reads them" },
 	{ 0,   "color",    NULL,          set_color,    "with -v, in colours" },
 	{ 0,   "names-fd", "N",           set_names_fd, "tell cf-proxy of names and addresses there" },
 	{ 0,   "no-aaaa",  NULL,          set_no_aaaa,  "answer AAAA with nothing: no IPv6 here" },
@@ -330,7 +344,7 @@ events_open(const struct options *o)
 	event_init(-1);
 	for (size_t i = 0; i < EVENT_FDS; i++)
 		if (o->log_fd[i] != -1)
-			event_add(o->log_fd[i]);
+			(o->log_reader[i] ? event_add_reader : event_add)(o->log_fd[i]);
 	live_init(o->color);
 }
 

@@ -471,6 +471,8 @@ on_dialler_end(struct chan *c, const char *why)
 		log_info("the dialler has gone, and the network with it");
 	if (why != NULL)
 		b->status = 1;
+	else if (!b->ending)
+		b->status = CHAN_FOLLOWED;
 	end_all(b);
 	uv_stop(&b->loop);
 }
@@ -597,7 +599,7 @@ events_open(struct broker *b, const struct proxy_conf *conf)
 	event_init(-1);
 	for (size_t i = 0; i < EVENT_FDS; i++)
 		if (conf->log_fd[i] != -1)
-			event_add(conf->log_fd[i]);
+			(conf->log_reader[i] ? event_add_reader : event_add)(conf->log_fd[i]);
 	event_gather();
 	live_init(conf->color);
 	uv_prepare_init(&b->loop, &b->sleep);
@@ -669,7 +671,7 @@ broker_run(void *arg)
 
 	uv_run(&b->loop, UV_RUN_DEFAULT);
 	event_flush();
-	return b->status != 0 ? 1 : event_lost() ? EVENT_LOST : 0;
+	return info_failed() ? 1 : b->status != 0 ? b->status : event_lost() ? EVENT_LOST : 0;
 }
 
 const struct stage broker_stage = {

@@ -620,7 +620,9 @@ dial_run(void *arg)
 	struct dialler *d = arg;
 
 	uv_run(&d->loop, UV_RUN_DEFAULT);
-	return control_failed(d->control) || (d->via != NULL && via_failed(d->via)) ? 1 : d->status;
+	if (control_failed(d->control) || info_failed())
+		return 1;
+	return via_status(d->via) != 0 ? via_status(d->via) : d->status;
 }
 
 const struct stage dial_stage = {

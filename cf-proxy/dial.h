@@ -91,7 +91,8 @@ void		 via_open(struct client *, uint64_t id, const struct msg_open *, const cha
 		    size_t len);
 void		 via_connected(struct flow *, uint32_t events);	/* its socket to the proxy */
 void		 via_forget(struct flow *);	/* before it is freed */
-bool		 via_failed(const struct via *);
+/* To exit with: not 0 where it has gone, or sent garbage.  NULL: there is none. */
+int		 via_status(const struct via *);
 
 /* ---- assoc.c: UDP by a SOCKS5 proxy ---- */
 

@@ -20,22 +20,34 @@
 #define BACKLOG_MAX	(4 << 20)
 
 static struct chan *chan;
+static uv_loop_t *loop;
+static bool	 failed;
 
 static void
 on_end(struct chan *c, const char *why)
 {
-	if (why != NULL)
-		proxy_garbage(c, R_CAPTURE, why);
 	chan = NULL;
+	if (why == NULL)
+		return;
+	proxy_garbage(c, R_CAPTURE, why);
+	failed = true;
+	uv_stop(loop);
+}
+
+bool
+info_failed(void)
+{
+	return failed;
 }
 
 static const struct chan_handler handlers[] = { { 0 } };
 
 void
-info_open(uv_loop_t *loop, int fd, enum role me)
+info_open(uv_loop_t *on, int fd, enum role me)
 {
 	if (fd == -1)
 		return;
+	loop = on;
 	chan = chan_new(fd, fd, me, R_CAPTURE, NULL);
 	if (chan == NULL || chan_uv_start(loop, chan, on_end) == NULL)
 		fatal("cannot use the channel to %s", role_name(R_CAPTURE));

@@ -15,6 +15,8 @@
 /* Takes fd over; -1: nobody is told.  Ends the process where it cannot be used.  Before the seal. */
 void	info_open(uv_loop_t *, int fd, enum role me);
 void	info_hello(void);
+/* It has sent something, and the loop was stopped. */
+bool	info_failed(void);
 /* Call it when cf-capture is ready, or now where there is none. */
 void	info_when_ready(void (*)(void *), void *arg);
 

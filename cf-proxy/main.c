@@ -64,15 +64,27 @@ CLI_SET(proxy_conf, resolvers_only, cli_true)
 CLI_SET_HELPER(proxy_conf, cli)
 
 static bool
-set_log_fd(void *arg_conf, const char *arg, char *why)
+log_fd_put(struct proxy_conf *conf, const char *arg, bool reader, char *why)
 {
-	struct proxy_conf *conf = arg_conf;
-
 	for (size_t i = 0; i < EVENT_FDS; i++)
-		if (conf->log_fd[i] == -1)
+		if (conf->log_fd[i] == -1) {
+			conf->log_reader[i] = reader;
 			return inherited_fd(arg, &conf->log_fd[i], why);
+		}
 	snprintf(why, CLI_WHY_LEN, "it can be given %d times", EVENT_FDS);
 	return false;
+}
+
+static bool
+set_log_fd(void *conf, const char *arg, char *why)
+{
+	return log_fd_put(conf, arg, false, why);
+}
+
+static bool
+set_reader_fd(void *conf, const char *arg, char *why)
+{
+	return log_fd_put(conf, arg, true, why);
 }
 
 static bool
@@ -195,6 +207,7 @@ static const struct cli_option options[] = {
 	{ 0,   "policy", NULL, set_policy, "be the policy stage (the default is the dialler)" },
 	{ 0,   "dial-fd", "N", set_dial_fd, "policy stage: the channel to the dialler" },
 	{ 0,   "log-fd", "N", set_log_fd, "policy stage: write events there, as JSON lines (may be given three times)" },
+	{ 0,   "reader-fd", "N", set_reader_fd, "policy stage: the same, for a helper that reads them" },
 	{ 0,   "who-fd", "N", set_who_fd, "policy stage: a channel to who knows the tree's processes" },
 	{ 0,   "names-fd", "N", set_names_fd, "policy stage: a channel to cf-dns, about names" },
 	{ 0,   "hosts-fd", "N", set_hosts_fd, "policy stage: a hosts file, whose names count for ever" },
@@ -284,7 +297,7 @@ misfit(const struct proxy_conf *conf)
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
 	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK ||
 	    conf->quotas_fd != -1))
-		return "--dial-fd, --log-fd, --who-fd, --violations-fd, --names-fd, --hosts-fd, "
+		return "--dial-fd, --log-fd, --reader-fd, --who-fd, --violations-fd, --names-fd, --hosts-fd, "
 		    "--quotas-fd, --synthetic, --keep-flows and --quic are for --policy";
 	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
 		return "--keep-flows needs --control-fd";

@@ -43,6 +43,7 @@ struct proxy_conf {
 	bool		 print;			/* -n */
 	int		 verbose;
 	bool		 color;			/* of what -v says */
+	bool		 log_reader[EVENT_FDS];	/* a helper reads it, whose end loses nothing */
 	int		 dial_fd;		/* of the policy stage; -1: none */
 	int		 log_fd[EVENT_FDS];	/* the same */
 	int		 who_fd;		/* the same */

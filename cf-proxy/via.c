@@ -59,7 +59,7 @@ struct via {
 	uint64_t	 last;
 	void		(*ready)(void *);
 	void		*ready_arg;
-	bool		 failed;
+	int		 status;
 	uint32_t	 told[TOLD_MAX];	/* hashes of lines */
 	size_t		 n_told;
 };
@@ -409,8 +409,8 @@ on_end(struct chan *c, const char *why)
 	if (why != NULL)
 		proxy_garbage(c, R_UPSTREAM, why);
 	else
-		log_warnx("cf-upstream has gone, and the network with it");
-	v->failed = true;
+		log_info("cf-upstream has gone, and the network with it");
+	v->status = why != NULL ? 1 : CHAN_FOLLOWED;
 	uv_stop(v->loop);
 }
 
@@ -442,8 +442,8 @@ via_hello(struct via *v)
 	chan_hello(v->chan, MSG_CAP_FD);
 }
 
-bool
-via_failed(const struct via *v)
+int
+via_status(const struct via *v)
 {
-	return v->failed;
+	return v == NULL ? 0 : v->status;
 }

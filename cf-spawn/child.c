@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "childnet.h"
@@ -25,10 +26,13 @@
 #include "sockdiag.h"
 #include "spawn.h"
 
+#define PASS_LIMIT_MS	5000
+
 /* Send a report, with a descriptor or -1. */
 void
 child_report_send(int fd, const struct child_report *r, int pass_fd)
 {
+	static const struct timespec step = { 0, 10 * 1000 * 1000 };
 	union {
 		char		buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr	align;
@@ -46,8 +50,14 @@ child_report_send(int fd, const struct child_report *r, int pass_fd)
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(cmsg), &pass_fd, sizeof(int));
 	}
-	if (sendmsg(fd, &msg, MSG_NOSIGNAL) == -1)
-		_exit(STATUS_FAILED);
+	/* Descriptors that are on their way are counted for all of a user's processes together. */
+	for (int ms = 0; sendmsg(fd, &msg, MSG_NOSIGNAL) == -1; ms += 10) {
+		if (errno != ETOOMANYREFS)
+			_exit(STATUS_FAILED);
+		if (ms >= PASS_LIMIT_MS)
+			child_failed(fd, "pass descriptors on");
+		nanosleep(&step, NULL);
+	}
 }
 
 static void

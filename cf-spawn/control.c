@@ -181,8 +181,10 @@ control_rules(struct control *ct, const struct generation *rules)
 static void
 drop(struct control *ct, int i)
 {
-	if (chan_why(ct->chan[i]) != NULL)
-		log_warnx("%s sent garbage: %s", role_name(peers[i]), chan_why(ct->chan[i]));
+	if (chan_why(ct->chan[i]) != NULL && ct->why == NULL) {
+		ct->who = role_name(peers[i]);
+		ct->why = chan_why(ct->chan[i]);
+	}
 	chan_free(ct->chan[i]);
 	ct->chan[i] = NULL;
 }

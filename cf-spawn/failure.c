@@ -1,8 +1,8 @@
 /*
  * failure.c - a run that failed: who is to blame, what helps against it, and its end.
  *
- * Nothing here returns.  What must stay true: the message comes first and says why; then the
- * helpers go, so that nothing that the command does from there on has a network; then the
+ * What must stay true: the message comes first and says why; then the helpers go (the capture last,
+ * as it writes down what it has been told), so that nothing that the command does from there on has a network; then the
  * command, which gets a moment to end by itself; then the status.
  *
  * SPDX-License-Identifier: MIT
@@ -15,11 +15,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "chan.h"
 #include "flowlog.h"
 #include "log.h"
 #include "run.h"
 
-#define BLAME_LIMIT_MS		300	/* helpers that ended because another did come first */
+#define BLAME_LIMIT_MS		2000	/* helpers that ended because another did come first */
+#define BLAME_LEAST_MS		20
+#define OUR_MISTAKE		" (a mistake of ours: please report it, with what -vv says)"
+#define RECORD_LIMIT_MS		1000	/* for what is on its way to the capture */
 #define TERM_GRACE_MS		1000	/* between SIGTERM and SIGKILL for the command */
 
 /* ---- its end ---- */
@@ -44,11 +48,28 @@ kill_command(struct run *r)
 	waitid(P_PID, (id_t)r->child.pid, &info, WEXITED);
 }
 
+/* Those who only write down what they have been told end by themselves, once nobody tells them more. */
+static void
+let_record(struct run *r)
+{
+	static const struct timespec step = { 0, 2 * 1000 * 1000 };
+	const struct helper *capture = &r->helpers.helper[HELPER_CAPTURE];
+
+	for (int k = 0; k < HELPER_KINDS; k++)
+		if (k != HELPER_CAPTURE)
+			helper_kill(&r->helpers.helper[k]);
+	for (int ms = 0; ms < RECORD_LIMIT_MS && capture->pid > 0 && !capture->ended; ms += 2) {
+		nanosleep(&step, NULL);
+		helpers_reap(&r->helpers);
+	}
+}
+
 _Noreturn void
 failure_end(struct run *r, int code, const char *reason)
 {
 	siginfo_t info;
 
+	let_record(r);
 	helpers_kill(&r->helpers);
 	kill_command(r);
 	if (r->init_pid > 0)
@@ -89,6 +110,8 @@ setup_hint(const char *what, int err)
 		  "user namespaces are used up or switched off (sysctl user.max_user_namespaces, "
 		  "user.max_net_namespaces); try: cf-doctor" },
 		{ "create the TUN", EBUSY, "try: cf-doctor tun" },
+		{ "pass descriptors", ETOOMANYREFS,
+		  "a program of this user has sent many that nobody takes: end it, or raise ulimit -n" },
 	};
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
@@ -108,47 +131,108 @@ failure_setup(struct run *r, const char *what, int err)
 
 /* ---- helpers ---- */
 
-/* The helper that the others followed: the first that ended badly, else any that ended. */
+const struct helper *
+failure_first(const struct helpers *hs)
+{
+	/* Where nobody has a reason of his own, servers come before those who lost them. */
+	static const enum helper_kind order[HELPER_KINDS] = { HELPER_UPSTREAM, HELPER_EGRESS,
+	    HELPER_NAMES, HELPER_DIALLER, HELPER_CAPTURE, HELPER_RECORDER, HELPER_WATCHER, HELPER_DNS,
+	    HELPER_POLICY, HELPER_SUMMARY, HELPER_MONITOR, HELPER_NETSTACK };
+	const struct helper *bad = NULL, *ended = NULL;
+
+	for (int k = 0; k < HELPER_KINDS; k++) {
+		const struct helper *h = &hs->helper[order[k]];
+
+		if (h->code == CLD_STOPPED || (h->ended && h->code != CLD_EXITED))
+			return h;
+		if (bad == NULL && helper_ended_badly(h) && h->status != CHAN_FOLLOWED)
+			bad = h;
+		if (ended == NULL && h->ended)
+			ended = h;
+	}
+	return bad != NULL ? bad : ended;
+}
+
+/*
+ * Channels of a process that dies are closed before its death can be seen, and others may have
+ * followed by then: so one that ended by itself is not blamed at once.
+ */
 static const struct helper *
 helper_to_blame(struct run *r)
 {
 	static const struct timespec step = { 0, 2 * 1000 * 1000 };
-	const struct helper *ended = NULL;
+	const struct helper *h;
 
 	for (int ms = 0; ms < BLAME_LIMIT_MS; ms += 2) {
-		for (int k = 0; k < HELPER_KINDS; k++) {
-			const struct helper *h = &r->helpers.helper[k];
-
-			if (helper_ended_badly(h) || h->code == CLD_STOPPED)
-				return h;
-			if (h->ended)
-				ended = h;
-		}
+		h = failure_first(&r->helpers);
+		if (h != NULL && (h->code == CLD_STOPPED || (h->ended && (h->code != CLD_EXITED ||
+		    (h->status != 0 && h->status != CHAN_FOLLOWED && ms >= BLAME_LEAST_MS)))))
+			break;
 		nanosleep(&step, NULL);
 		helpers_reap(&r->helpers);
 	}
-	return ended;
+	return failure_first(&r->helpers);
+}
+
+void
+failure_how(const struct helper *h, char *how, size_t len)
+{
+	if (!h->ended && h->code != CLD_STOPPED)
+		snprintf(how, len, "%s did not end", h->name);
+	else if (h->code == CLD_EXITED)
+		snprintf(how, len, "%s ended with status %d%s", h->name, h->status,
+		    h->status == 0 ? "" : h->status == CHAN_FOLLOWED ? " (who it needs has gone)" :
+		    " (its own message is above)");
+	else if (h->code == CLD_STOPPED)
+		snprintf(how, len, "%s was stopped", h->name);
+	else
+		snprintf(how, len, "%s was killed by signal %d (%s)", h->name, h->status,
+		    strsignal(h->status));
+}
+
+const char *
+failure_hint(const struct helper *h)
+{
+	static const struct { int code, status; const char *hint; } hints[] = {
+		{ CLD_STOPPED, 0, " (run it again, and let its processes go on)" },
+		{ CLD_KILLED, SIGKILL, " (was memory short? dmesg(1) tells; else run it again)" },
+		{ CLD_KILLED, SIGTERM, " (run it again, and let its processes go on)" },
+		{ CLD_KILLED, 0, OUR_MISTAKE },
+		{ CLD_DUMPED, 0, OUR_MISTAKE },
+	};
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (h->code == hints[i].code && (hints[i].status == 0 || hints[i].status == h->status))
+			return hints[i].hint;
+	return "";
+}
+
+static const char *
+outcome(const struct run *r)
+{
+	return r->state == STARTING ? "the command was not started" :
+	    "the command's network is gone and the run is over";
+}
+
+_Noreturn void
+failure_garbage(struct run *r, const char *who, const char *why)
+{
+	snprintf(r->detail, sizeof(r->detail), "%s sent garbage: %s", who, why);
+	log_warnx("%s: %s%s", r->detail, outcome(r), OUR_MISTAKE);
+	failure_end(r, STATUS_FAILED, "helper");
 }
 
 _Noreturn void
 failure_helper(struct run *r)
 {
-	const char *outcome = r->state == STARTING ? "the command was not started" :
-	    "the command's network is gone and the run is over";
 	const struct helper *h = helper_to_blame(r);
 	char how[sizeof(r->detail)];
 
 	if (h == NULL)
 		snprintf(how, sizeof(how), "cf-netstack closed its channel");
-	else if (h->code == CLD_EXITED)
-		snprintf(how, sizeof(how), "%s ended with status %d%s", h->name, h->status,
-		    h->status != 0 ? " (its own message is above)" : "");
-	else if (h->code == CLD_STOPPED)
-		snprintf(how, sizeof(how), "%s was stopped", h->name);
 	else
-		snprintf(how, sizeof(how), "%s was killed by signal %d (%s)", h->name, h->status,
-		    strsignal(h->status));
+		failure_how(h, how, sizeof(how));
 	memcpy(r->detail, how, sizeof(how));
-	log_warnx("%s: %s", how, outcome);
+	log_warnx("%s: %s%s", how, outcome(r), h != NULL ? failure_hint(h) : "");
 	failure_end(r, STATUS_FAILED, "helper");
 }

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -37,6 +38,7 @@
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define PIDFS_MAGIC	0x50494446		/* since Linux 6.9; before, a pidfd is an anonymous inode */
+#define FDS_OF_A_RUN	100			/* channels and programs, those that are dealt twice too */
 #define TUN_DEVICE	makedev(10, 200)
 
 /* File systems whose files are doors of the kernel, not files. */
@@ -264,4 +266,15 @@ fds_keep(const struct conf *conf)
 			one_keep(conf, fd);
 	}
 	closedir(dir);
+}
+
+void
+fds_check(const struct conf *conf)
+{
+	const size_t least = FDS_OF_A_RUN + 2 * conf->capture.n_files;
+	struct rlimit nofile;
+
+	if (getrlimit(RLIMIT_NOFILE, &nofile) == 0 && nofile.rlim_cur < least)
+		fatalx("no more than %llu files may be open, and this run takes %zu (ulimit -n 1024)",
+		    (unsigned long long)nofile.rlim_cur, least);
 }

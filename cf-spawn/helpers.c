@@ -347,9 +347,11 @@ helpers_find(struct helpers *h, pid_t pid)
 }
 
 /* One of the user's with all that it has started. */
-static void
+void
 helper_kill(const struct helper *h)
 {
+	if (h->pid <= 0 || h->ended)
+		return;
 	kill(h->pid, SIGKILL);
 	if (getpgid(h->pid) == h->pid)
 		kill(-h->pid, SIGKILL);
@@ -359,8 +361,7 @@ void
 helpers_kill(struct helpers *h)
 {
 	for (int k = 0; k < HELPER_KINDS; k++)
-		if (h->helper[k].pid > 0 && !h->helper[k].ended)
-			helper_kill(&h->helper[k]);
+		helper_kill(&h->helper[k]);
 }
 
 bool
@@ -382,8 +383,10 @@ helpers_reap(struct helpers *hs)
 		if (h->pid <= 0 || h->ended || waitid(P_PID, (id_t)h->pid, &info,
 		    WEXITED | WSTOPPED | WNOHANG) != 0 || info.si_pid == 0)
 			continue;
-		h->code = info.si_code;
-		h->status = info.si_status;
+		if (h->code != CLD_STOPPED) {	/* then we have killed it */
+			h->code = info.si_code;
+			h->status = info.si_status;
+		}
 		if (info.si_code == CLD_STOPPED || info.si_code == CLD_TRAPPED)
 			helper_kill(h);
 		else

@@ -132,6 +132,7 @@ record_was_lost(struct run *r, const struct helper *h)
 static void
 reap_recorders(struct run *r)
 {
+	const struct helper *bad = NULL;
 	struct timespec start;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -141,17 +142,19 @@ reap_recorders(struct run *r)
 		const struct helper *h = &r->helpers.helper[k];
 
 		if (h->pid <= 0 || r->hurry || k == HELPER_SUMMARY ||
-		    (h->ended && !helper_ended_badly(h)))
+		    (h->ended && !helper_ended_badly(h)) || record_was_lost(r, h))
 			continue;
-		if (record_was_lost(r, h))
-			continue;
-		snprintf(r->detail, sizeof(r->detail), "%s %s", h->name,
-		    h->ended ? "failed at the end: what it recorded may be incomplete" :
-		    "did not end");
-		log_warnx("%s", r->detail);
-		r->code = STATUS_FAILED;
-		r->reason = "helper";
+		if (bad == NULL)
+			bad = h;
 	}
+	if (bad == NULL)
+		return;
+	if (bad->ended)
+		bad = failure_first(&r->helpers);
+	failure_how(bad, r->detail, sizeof(r->detail));
+	log_warnx("%s: what it recorded may be incomplete%s", r->detail, failure_hint(bad));
+	r->code = STATUS_FAILED;
+	r->reason = "helper";
 }
 
 /* --fail-on-leak: that nothing left is not enough where something was meant to. */
@@ -189,8 +192,9 @@ summarise(struct run *r)
 	while (!h->ended && run_ms_since(&start) < REAP_LIMIT_MS)
 		watch_turn(r, 100);
 	if (!h->ended || helper_ended_badly(h)) {
-		log_warnx("the %s could not be made (%s)", r->conf->summary ? "summary" : "profile",
-		    h->ended ? "cf-doctor failed" : "cf-doctor did not end");
+		failure_how(h, r->detail, sizeof(r->detail));
+		log_warnx("%s: the %s could not be made%s", r->detail,
+		    r->conf->summary ? "summary" : "profile", failure_hint(h));
 		r->code = STATUS_FAILED;
 		r->reason = "helper";
 	}
@@ -318,6 +322,7 @@ run(struct conf *conf)
 	sockets_find(conf, &r.id);
 	outputs_open(conf, &r.id);
 	proxy_make(conf, &r.id);
+	fds_check(conf);
 	signals_take(&r);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 

@@ -74,6 +74,8 @@ void		 reload_done(void *arg, const struct generation *);
 
 /* ---- stack.c ---- */
 
+/* What could not be sent before goes now; true: there is more.  In between others may take theirs. */
+bool		 stack_again(struct run *);
 /* Its channel, and our HELLO. */
 void		 stack_open(struct run *);
 /* The TUN; tun_fd is closed. */
@@ -90,5 +92,12 @@ _Noreturn void	 failure_end(struct run *, int code, const char *reason);
 _Noreturn void	 failure_setup(struct run *, const char *what, int err);
 /* A helper has ended, or cf-netstack has closed its channel. */
 _Noreturn void	 failure_helper(struct run *);
+/* One speaks, but not the protocol. */
+_Noreturn void	 failure_garbage(struct run *, const char *who, const char *why);
+/* The helper that others may have followed: one that was killed or stopped, else one that ended badly. */
+const struct helper *failure_first(const struct helpers *);
+/* How it ended, as messages and --status-fd say it; and what helps, as a message ends. */
+void		 failure_how(const struct helper *, char *how, size_t len);
+const char	*failure_hint(const struct helper *);
 
 #endif

@@ -73,6 +73,8 @@ void	seal_controls(const struct conf *, void (*say)(void *arg, const char *contr
  * a standard descriptor would be a way around what is refused.
  */
 void	fds_keep(const struct conf *);
+/* Ends the process where the limit of open files would fail it later. */
+void	fds_check(const struct conf *);
 
 /* ---- sockets.c ---- */
 

@@ -247,6 +247,7 @@ struct control {
 	struct resolvers resolvers, next_resolvers;
 	bool		 new_resolvers;	/* next_resolvers are to be told */
 	struct generation rules, next_rules;
+	const char	*who, *why;	/* one sent garbage; NULL: none has */
 	void		(*on_rules)(void *arg, const struct generation *);
 	void		*arg;
 };
@@ -381,6 +382,8 @@ struct helper	*helpers_find(struct helpers *, pid_t);
 bool	helpers_reap(struct helpers *);
 /* It has ended, and not as it should. */
 bool	helper_ended_badly(const struct helper *);
+/* Kill it, if it still runs. */
+void	helper_kill(const struct helper *);
 /* Kill those that still run. */
 void	helpers_kill(struct helpers *);
 

@@ -56,6 +56,14 @@ flush(struct run *r)
 		failure_helper(r);
 }
 
+bool
+stack_again(struct run *r)
+{
+	if (chan_backlog(r->control) > 0)
+		flush(r);
+	return chan_backlog(r->control) > 0;
+}
+
 void
 stack_open(struct run *r)
 {
@@ -102,7 +110,7 @@ stack_read(struct run *r)
 	if (rc > 0 || r->state == FINISHED)
 		return;
 	if (rc < 0)
-		log_warnx("cf-netstack sent garbage: %s", chan_why(r->control));
+		failure_garbage(r, "cf-netstack", chan_why(r->control));
 	helpers_reap(&r->helpers);
 	failure_helper(r);
 }

@@ -19,8 +19,8 @@
 #include "log.h"
 #include "spawn.h"
 
-/* Write an object (taken over) as one line. */
-static void
+/* Write an object (taken over) as one line; false where not all of it went. */
+static bool
 line_write(int fd, json_t *o)
 {
 	char *text = json_dumps(o, JSON_COMPACT), *p = text;
@@ -29,20 +29,26 @@ line_write(int fd, json_t *o)
 
 	json_decref(o);
 	if (text == NULL)
-		return;
+		return false;
 	p[left++] = '\n';		/* in place of the terminating zero */
 	while (left > 0) {
 		n = write(fd, p, left);
-		if (n == -1 && errno != EINTR) {
-			log_warn("cannot write the status to descriptor %d", fd);
+		if (n == -1 && errno != EINTR)
 			break;
-		}
 		if (n > 0) {
 			p += n;
 			left -= (size_t)n;
 		}
 	}
 	free(text);
+	return left == 0;
+}
+
+static void
+status_write(int fd, json_t *o)
+{
+	if (!line_write(fd, o))
+		log_warn("cannot write the status to descriptor %d", fd);
 }
 
 static void
@@ -64,7 +70,7 @@ status_started(int fd, pid_t pid, const struct tcp_choice *tcp)
 		return;
 	o = json_pack("{s:s,s:i}", "event", "started", "pid", (int)pid);
 	tcp_path_add(o, tcp);
-	line_write(fd, o);
+	status_write(fd, o);
 }
 
 void
@@ -79,7 +85,7 @@ status_policy(int fd, unsigned generation, size_t rules, const char *why)
 		json_object_set_new(o, "rules", json_integer((json_int_t)rules));
 	else
 		json_object_set_new(o, "error", event_text(why, strlen(why)));
-	line_write(fd, o);
+	status_write(fd, o);
 }
 
 void
@@ -97,7 +103,7 @@ status_exit(const struct conf *conf, int code, const char *reason, const char *d
 		    json_integer((json_int_t)policy_violations(conf)));
 	if (conf->quotas_fd != -1)
 		json_object_set_new(o, "quotas", quotas_json(conf->quotas_fd));
-	line_write(conf->status_fd, o);
+	status_write(conf->status_fd, o);
 }
 
 static void
@@ -146,5 +152,5 @@ status_facts(int fd, const struct conf *conf, const struct tcp_choice *tcp, int 
 		json_object_set_new(o, "flow_log", event_text(conf->flow_log, strlen(conf->flow_log)));
 	if (conf->capture_file != NULL)
 		json_object_set_new(o, "capture", capture_facts(conf));
-	line_write(fd, o);
+	(void)line_write(fd, o);	/* who has gone is noticed by his end */
 }

@@ -22,6 +22,7 @@
 #include "run.h"
 #include "watcher.h"
 
+#define AGAIN_MS		10	/* to try again what could not be sent */
 #define SETTLE_MS		100	/* who writes resolv.conf may take as long */
 
 /* ---- the child ---- */
@@ -161,6 +162,8 @@ watch_turn(struct run *r, int ms)
 	};
 	_Static_assert(sizeof(fds) / sizeof(fds[0]) == 4 + CONTROL_CHANNELS, "one for each channel");
 
+	if (stack_again(r) && (ms == -1 || ms > AGAIN_MS))
+		ms = AGAIN_MS;
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(r, ms)) == -1 &&
 	    errno != EINTR)
 		fatal("cannot wait");
@@ -184,4 +187,6 @@ watch_turn(struct run *r, int ms)
 	for (int i = 0; i < CONTROL_CHANNELS; i++)
 		if (fds[4 + i].revents != 0)
 			control_read(&r->told, i);
+	if (r->told.why != NULL)
+		failure_garbage(r, r->told.who, r->told.why);
 }

@@ -153,6 +153,7 @@ watcher_main(int fd, int diag_fd, unsigned ifindex, const struct identity *id, c
 	struct chan *c;
 	const char *why;
 
+	log_init("cf-watcher", log_verbose());
 	log_fatal_status(1);
 	prctl(PR_SET_NAME, "cf-watcher");	/* signals for cf-spawn, by its name, are not for us */
 	setpgid(0, 0);			/* a Ctrl-C is for the command */

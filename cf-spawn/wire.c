@@ -251,8 +251,8 @@ wire_monitor(struct start *monitor, struct start *dns, struct start *policy, con
 		return;
 	if (pipe2(log, O_CLOEXEC) != 0)
 		fatal("cannot make a pipe");
-	arg_fd(policy, "--log-fd", log[1]);
-	arg_fd_copy(dns, "--log-fd", log[1]);
+	arg_fd(policy, "--reader-fd", log[1]);
+	arg_fd_copy(dns, "--reader-fd", log[1]);
 	arg(monitor, "monitor");
 	arg(monitor, "--leave");
 	arg_fd(monitor, "--tty-fd", conf->monitor_fd);
@@ -460,8 +460,8 @@ wire_summary(struct start *start, struct helpers *h, const struct conf *conf)
 	if (pipe2(log, O_CLOEXEC) != 0)
 		fatal("cannot make a pipe");
 	chan_pair(facts);
-	arg_fd(&start[HELPER_POLICY], "--log-fd", log[1]);
-	arg_fd_copy(&start[HELPER_DNS], "--log-fd", log[1]);
+	arg_fd(&start[HELPER_POLICY], "--reader-fd", log[1]);
+	arg_fd_copy(&start[HELPER_DNS], "--reader-fd", log[1]);
 	arg(summary, "summary");
 	if (conf->summary_json) {
 		arg(summary, "--format");

@@ -182,6 +182,7 @@ out_room(struct chan *c, size_t want)
 	}
 	while (cap - c->out_len < want)
 		cap *= 2;
+	errno = ENOBUFS;
 	if (cap > OUT_MAX || (p = realloc(c->out, cap)) == NULL)
 		return false;
 	c->out = p;
@@ -223,7 +224,8 @@ chan_send(struct chan *c, enum msg_type type, uint64_t flow, const void *body, s
 	}
 	if (c->why != NULL || !out_room(c, total) ||
 	    (fd != -1 && !out_fd_push(c, fd, c->out_pos + (c->out_len - c->out_off)))) {
-		chan_fail(c, "the other end does not read");
+		chan_fail(c, errno == ENOMEM ? "no memory is left for what it is sent" :
+		    "the other end does not read");
 		if (fd != -1)
 			close(fd);
 		return;

@@ -20,6 +20,9 @@
 struct chan;
 
 #define CHAN_AGAIN_MS	5
+/* Exit status of a program whose server has gone: who has ended that says why. */
+#define CHAN_FOLLOWED	4
+
 #define CHAN_FDS_A_READ	64	/* as many descriptors come at once; SCM_MAX_FD is 253 */
 
 /* fd is the frame's descriptor or -1; it belongs to the handler. */

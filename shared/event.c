@@ -15,6 +15,7 @@
 
 static struct {
 	int	 fd[EVENT_FDS];
+	bool	 reader[EVENT_FDS];	/* a helper: who started it sees its end */
 	size_t	 n;
 	bool	 gathers;
 	char	 lines[EVENT_LINE_MAX];	/* whole ones, not yet written */
@@ -37,7 +38,17 @@ event_add(int fd)
 {
 	if (sink.n == EVENT_FDS)
 		return false;
+	sink.reader[sink.n] = false;
 	sink.fd[sink.n++] = fd;
+	return true;
+}
+
+bool
+event_add_reader(int fd)
+{
+	if (!event_add(fd))
+		return false;
+	sink.reader[sink.n - 1] = true;
 	return true;
 }
 
@@ -69,19 +80,20 @@ line_lost(const char *why)
 
 /* All or nothing, but for a disk that fills in the midst of it: then no more is written there. */
 static void
-lines_write(int *fd, const char *lines, size_t len)
+lines_write(size_t i, const char *lines, size_t len)
 {
 	ssize_t n;
 
-	if (*fd == -1)
+	if (sink.fd[i] == -1)
 		return;
 	do {
-		n = write(*fd, lines, len);
+		n = write(sink.fd[i], lines, len);
 	} while (n == -1 && errno == EINTR);
 	if (n == (ssize_t)len)
 		return;
-	line_lost(n == -1 ? strerror(errno) : "the disk is full");
-	*fd = -1;
+	if (n != -1 || errno != EPIPE || !sink.reader[i])
+		line_lost(n == -1 ? strerror(errno) : "the disk is full");
+	sink.fd[i] = -1;
 }
 
 void
@@ -90,7 +102,7 @@ event_flush(void)
 	if (sink.len == 0)
 		return;
 	for (size_t i = 0; i < sink.n; i++)
-		lines_write(&sink.fd[i], sink.lines, sink.len);
+		lines_write(i, sink.lines, sink.len);
 	sink.len = 0;
 }
 

@@ -31,6 +31,8 @@
 void	event_init(int fd);
 /* One more place; false where there are EVENT_FDS. */
 bool	event_add(int fd);
+/* The same for a pipe to a helper, whose end loses nothing of the log. */
+bool	event_add_reader(int fd);
 /* Is anybody interested?  Where not, callers need not build the object. */
 bool	event_wanted(void);
 /* Is there a place for lines? */

@@ -90,19 +90,6 @@ the_tree_cannot_write_to_its_record() {
 }
 it the_tree_cannot_write_to_its_record
 
-a_full_disk_is_said_and_the_command_runs_on() {
-	mkdir small
-	mount -t tmpfs -o size=128k,mode=777 none small
-	status 125 cf --status-fd 3 -c small/run.pcapng -- curl -sS http://203.0.113.10/big -o got \
-	    3>status 2>err
-	cmp got "$T/www/big"
-	same lines "$(grep -c 'No space left' err)" 1
-	like status "$(cat status)" '"code":125,"reason":"record"'
-	no_remarks small/run.pcapng
-	umount small
-}
-it a_full_disk_is_said_and_the_command_runs_on
-
 # Nobody reads the pipe until the command has ended.
 a_slow_reader_loses_packets_only_where_that_was_asked_for() {
 	as_caller mkfifo pipe

@@ -186,20 +186,6 @@ a_killed_helper_is_a_failure_of_the_run() {
 }
 it a_killed_helper_is_a_failure_of_the_run
 
-a_full_disk_fails_the_run_and_is_said_once() {
-	[ "$ROOTLESS" = 0:0 ] || [ "$PASS" = root ] || cannot "needs a mount"
-	mkdir small
-	mount -t tmpfs -o size=16k,mode=1777 tmpfs small
-	# shellcheck disable=SC2016
-	status 125 cf --flow-log small/log --status-fd 3 -- \
-	    bash -c 'for i in {1..40}; do curl -4sS -o got http://203.0.113.10/hello; done' 3>status 2>err
-	same said "$(grep -c 'could not be recorded' err)" 1
-	like status "$(tail -n 1 status)" '"reason": *"record"'
-	like events "$(whole small/log)" flow_end
-	umount small
-}
-it a_full_disk_fails_the_run_and_is_said_once
-
 # ---- whose it is ----
 
 whose_server() {	# takes connections on ports 10000 to 10049, and lets them go

@@ -135,21 +135,6 @@ killing_cf_spawn_at_any_moment() {
 it killing_cf_spawn_at_any_moment
 
 # Others than KILL and STOP do not reach it: it is the first process of a PID namespace.
-a_killed_helper_ends_the_run() {	# WHICH
-	local name=$1
-	begin_waiting
-	kill -KILL "$(helper "$1")"
-	case $1 in policy | dialler) name=cf-proxy ;; esac
-	end_of "$PID"
-	same status "$STATUS" 125
-	one_line_of "$name"
-	until_true 5 gone "$COMMAND"
-	host_is_as_before
-}
-for which in cf-netstack cf-dns policy dialler; do
-	it a_killed_helper_ends_the_run $which
-done
-
 a_killed_helper_is_told_by_status_fd() {
 	begin_waiting --status-fd 7 7>story
 	kill -9 "$(helper cf-dns)"
@@ -213,23 +198,6 @@ killing_the_command_is_137() {
 	host_is_as_before
 }
 it killing_the_command_is_137
-
-# A helper that stands still would hang the tree: it goes on, or the run ends.
-a_stopped_helper_does_not_hang_the_run() {	# WHICH
-	local pid
-	begin_waiting
-	pid=$(helper "$1")
-	kill -STOP "$pid"
-	until_true 5 gone "$PID"
-	end_of "$PID"
-	same status "$STATUS" 125
-	one_line_of .
-	host_is_as_before
-}
-it a_stopped_helper_does_not_hang_the_run cf-netstack
-it a_stopped_helper_does_not_hang_the_run cf-dns
-it a_stopped_helper_does_not_hang_the_run policy
-it a_stopped_helper_does_not_hang_the_run dialler
 
 a_helper_cannot_be_read_by_the_tree() {
 	begin_waiting

@@ -417,7 +417,7 @@ START_TEST(dialler_that_goes_ends_the_stage)
 	chan_free(s->far);
 	status = helper_wait(&s->t->h);
 	ck_assert(WIFEXITED(status));
-	ck_assert_int_eq(WEXITSTATUS(status), 0);
+	ck_assert_int_eq(WEXITSTATUS(status), CHAN_FOLLOWED);
 	ck_assert_str_eq(s->t->h.err, "");
 	event_next(s, "connect_attempt");
 	event_next(s, "connect_result");

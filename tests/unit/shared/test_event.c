@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,6 +115,22 @@ START_TEST(line_that_cannot_be_written_is_remembered)
 }
 END_TEST
 
+/* Who started it sees its end; the log is whole. */
+START_TEST(helper_that_has_gone_loses_nothing)
+{
+	int to_helper[2];
+
+	ck_assert_int_eq(pipe(to_helper), 0);
+	signal(SIGPIPE, SIG_IGN);
+	close(to_helper[0]);
+	ck_assert(_i == 0 ? event_add_reader(to_helper[1]) : event_add(to_helper[1]));
+	close(STDERR_FILENO);
+	event_emit("connect_attempt", json_object(), NULL);
+	ck_assert_int_eq(event_lost(), _i == 1);
+	ck_assert_uint_gt(line_read(), 0);
+}
+END_TEST
+
 START_TEST(nobody_interested_costs_nothing)
 {
 	log_init("cf-test", 0);
@@ -134,6 +151,7 @@ main(void)
 	tcase_add_test(tc, long_text_of_no_utf8_is_cut_not_lost);
 	tcase_add_test(tc, line_is_compact_sorted_and_stamped);
 	tcase_add_loop_test(tc, line_that_cannot_be_written_is_remembered, 0, 2);
+	tcase_add_loop_test(tc, helper_that_has_gone_loses_nothing, 0, 2);
 	tcase_add_test(tc, nobody_interested_costs_nothing);
 	return unit_run("event", tc);
 }
