@@ -53,6 +53,7 @@ struct proxy_conf {
 	bool		 keep_flows;		/* of the policy stage: reload.c */
 	int		 rules_fd;		/* of both; -1: none */
 	int		 quotas_fd;		/* of the policy stage; -1: none */
+	int		 totals_fd;		/* of the policy stage; -1: none */
 	int		 info_fd;		/* to cf-capture, of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */

@@ -50,7 +50,9 @@ failure_end(struct run *r, int code, const char *reason)
 	siginfo_t info;
 
 	helpers_kill(&r->helpers);
+	joins_signal(r, SIGTERM);
 	kill_command(r);
+	joins_signal(r, SIGKILL);
 	if (r->init_pid > 0)
 		kill(r->init_pid, SIGKILL);	/* and all of its namespace */
 	for (int k = 0; k < HELPER_KINDS; k++)

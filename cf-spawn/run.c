@@ -161,7 +161,7 @@ leak_judge(struct run *r)
 	unsigned long long n = policy_violations(r->conf);
 	char text[sizeof(r->detail)];
 
-	if (n == 0)
+	if (n == 0 || !r->conf->fail_on_leak)
 		return;
 	snprintf(text, sizeof(text), "--fail-on-leak: %llu time%s the command tree tried what the "
 	    "policy %s", n, n == 1 ? "" : "s",
@@ -256,6 +256,14 @@ standard_fds_hold(void)
 			(void)!open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+/* The command must not be able to write, or read, there. */
+static void
+hide(int fd)
+{
+	if (fd > STDERR_FILENO)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* All processes of the run, and their channels. */
 static void
 start(struct run *r)
@@ -278,6 +286,7 @@ lead(struct run *r)
 	while (!r->command_ended || (r->conf->wait_tree && !r->hurry && tree_lives(r)))
 		watch_turn(r, -1);
 	run_step(r, "the command has ended");
+	joins_end(r);
 	finish(r);
 	run_step(r, "all that it sent is delivered");
 	if (r->hurry)
@@ -292,9 +301,11 @@ run(struct conf *conf)
 	static struct run r;
 
 	standard_fds_hold();
-	if (conf->status_fd > STDERR_FILENO)	/* the command must not be able to write there */
-		fcntl(conf->status_fd, F_SETFD, FD_CLOEXEC);
+	hide(conf->status_fd);
+	hide(conf->runs.ready_fd);
+	hide(conf->runs.exit_fd);
 	r.conf = conf;
+	r.exit_fd = conf->runs.exit_fd;
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
 	flowlog_phase(PHASE_PREFLIGHT);
 	if (!conf->check_only)
@@ -305,6 +316,7 @@ run(struct conf *conf)
 		r.look_at = FOLLOW_AFTER_MS;
 	texts_read(&r.texts, conf);
 	policy_make(conf);
+	totals_make(conf);
 	helpers_find_programs(conf);
 	if (conf->check_only) {
 		proxy_check(conf);
@@ -314,6 +326,7 @@ run(struct conf *conf)
 		return dryrun(conf, &r.id, &r.texts);
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
+	joins_open(&r);
 	fds_keep(conf);
 	sockets_find(conf, &r.id);
 	outputs_open(conf, &r.id);

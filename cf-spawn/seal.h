@@ -73,6 +73,8 @@ void	seal_controls(const struct conf *, void (*say)(void *arg, const char *contr
  * a standard descriptor would be a way around what is refused.
  */
 void	fds_keep(const struct conf *);
+/* The same for 0, 1 and 2 alone. */
+void	fds_keep_standard(const struct conf *);
 
 /* ---- sockets.c ---- */
 

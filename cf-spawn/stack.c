@@ -22,6 +22,7 @@ maybe_start_command(struct run *r)
 	if (r->state != STARTING || !r->ready || !r->have_tun)
 		return;
 	run_step(r, "the helpers are ready");
+	status_ready(r);
 	child_go_on(&r->child);
 	r->state = RUNNING;
 }
