@@ -67,7 +67,7 @@ DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9
 	expect tshark traceroute procps tcpdump mtr-tiny iputils-tracepath nmap tftp-hpa \
 	ngtcp2-client ngtcp2-server unbound busybox-static python3-jsonschema tinyproxy \
 	squid-openssl microsocks dante-server stunnel4 haproxy openssh-server strace \
-	bash-completion zsh fish mandoc man-db
+	bash-completion zsh fish mandoc man-db bubblewrap
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps proxychains4 microsocks tinyproxy stunnel4 openssl
 DEPS_DEB   := debhelper

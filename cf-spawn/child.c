@@ -259,6 +259,8 @@ child_start(struct child *child, const struct conf *conf, const struct identity 
 		fatal("cannot start a process");
 	if (child->pid == 0) {
 		close(fd[0]);
+		if (conf->runs.attach != NULL)
+			attach_main(fd[1]);
 		child_main(fd[1], conf, id, texts, mask);
 	}
 	close(fd[1]);
@@ -279,8 +281,9 @@ child_report_read(const struct child *child, struct child_report *r, int *fds, s
 	for (size_t i = 0; i < max; i++)
 		fds[i] = -1;
 	do {
+		/* ECONNRESET, once: it died before it read our word; what it said is still there. */
 		n = recvmsg(child->fd, &msg, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
+	} while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n != (ssize_t)sizeof(*r))
 		return 0;
 	cmsg = CMSG_FIRSTHDR(&msg);

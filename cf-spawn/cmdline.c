@@ -68,7 +68,8 @@ flow_log_early(struct conf *conf, const struct settings *s)
 static void
 conflicts(const struct conf *conf)
 {
-	if (conf->command[0] == NULL && !conf->dry_run && !conf->runs.list)
+	if (conf->command[0] == NULL && !conf->dry_run && !conf->runs.list &&
+	    conf->runs.attach == NULL)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
@@ -113,6 +114,7 @@ options_parse(struct conf *conf, int argc, char **argv)
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
 	runopts_check(conf, &settings);
+	attach_check(conf, &settings);
 	proxyopts_finish(conf);
 	pipes_finish(conf);
 	if (report_wanted(conf))

@@ -32,7 +32,7 @@ kill_command(struct run *r)
 
 	if (r->command_ended || r->child.pid <= 0)
 		return;
-	kill(r->child.pid, r->state == STARTING ? SIGKILL : SIGTERM);
+	kill(r->child.pid, r->state == STARTING && r->conf->runs.attach == NULL ? SIGKILL : SIGTERM);
 	kill(r->child.pid, SIGCONT);
 	for (int ms = 0; ms < TERM_GRACE_MS; ms += 5) {
 		if (waitid(P_PID, (id_t)r->child.pid, &info, WEXITED | WNOHANG) == 0 &&
@@ -91,6 +91,8 @@ setup_hint(const char *what, int err)
 		  "user namespaces are used up or switched off (sysctl user.max_user_namespaces, "
 		  "user.max_net_namespaces); try: cf-doctor" },
 		{ "create the TUN", EBUSY, "try: cf-doctor tun" },
+		{ "enter the", EPERM, "it is another user's: be that one, or root" },
+		{ "set the IPv4 route", EEXIST, "the namespace has a network already" },
 	};
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)

@@ -207,6 +207,9 @@ on_join(struct run *r, struct run_peer *p, const int fds[RUN_FDS])
 
 	if (r->state != RUNNING || r->command_ended)
 		refuse(p, STATUS_FAILED, "the run is about to end");
+	else if (r->conf->runs.attach != NULL)
+		refuse(p, STATUS_FAILED, "it is attached to a namespace that is not its own (nsenter(1) "
+		    "enters that)");
 	else if (!r->joins.placed)
 		refuse(p, STATUS_FAILED, "the run does not know its namespaces (is /proc mounted?)");
 	else if (fds[RUN_FDS - 1] == -1 || !words_read(fds[0], &w))

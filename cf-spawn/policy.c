@@ -108,5 +108,9 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 	}
 	if (conf->fail_on_leak)
 		say(arg, "fail-on-leak");
+	if (conf->runs.attach != NULL) {
+		snprintf(buf, sizeof(buf), "attach=%s", conf->runs.attach);
+		say(arg, buf);
+	}
 	seal_controls(conf, say, arg);
 }

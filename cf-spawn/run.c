@@ -97,7 +97,7 @@ finish(struct run *r)
 {
 	struct timespec start;
 
-	stack_finish(r, !tree_lives(r));
+	stack_finish(r, r->conf->runs.attach == NULL && !tree_lives(r));
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (r->state != FINISHED && !r->hurry && run_ms_since(&start) < FINISH_LIMIT_MS)
 		watch_turn(r, 1000);
@@ -310,6 +310,7 @@ run(struct conf *conf)
 	flowlog_phase(PHASE_PREFLIGHT);
 	if (!conf->check_only)
 		flowlog_open(conf);
+	attach_open(conf);
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
 	if (pipes_ask_host(conf) && !conf->check_only && !conf->dry_run)
@@ -327,8 +328,10 @@ run(struct conf *conf)
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	joins_open(&r);
-	fds_keep(conf);
-	sockets_find(conf, &r.id);
+	if (conf->runs.attach == NULL) {	/* else there is no command */
+		fds_keep(conf);
+		sockets_find(conf, &r.id);
+	}
 	outputs_open(conf, &r.id);
 	proxy_make(conf, &r.id);
 	signals_take(&r);

@@ -65,6 +65,17 @@ runopts_format(void *conf, const char *arg, char *why)
 }
 
 bool
+runopts_attach(void *conf, const char *arg, char *why)
+{
+	if (*arg == '\0') {
+		snprintf(why, CLI_WHY_LEN, "write the pid of a process, or the path of a namespace");
+		return false;
+	}
+	runs(conf)->attach = arg;
+	return true;
+}
+
+bool
 runopts_ready_fd(void *conf, const char *arg, char *why)
 {
 	long fd;

@@ -32,6 +32,7 @@ struct runopts {
 	const char	*join;		/* name or pid of the run to join; NULL: none */
 	bool		 list, json;
 	int		 ready_fd, exit_fd;	/* -1: none */
+	const char	*attach;	/* pid or path of a namespace; NULL: none */
 };
 
 #define RUNOPTS_ROWS									\
@@ -43,6 +44,8 @@ struct runopts {
 	  "the form of --list (text)", CLI_NOW },					\
 	{ 0, "join",		 "NAME|PID",	runopts_join,				\
 	  "run COMMAND in the network and under the policy of that run", CLI_NOW },	\
+	{ 0, "attach",		 "PID|PATH",	runopts_attach,				\
+	  "be the network of a namespace that somebody else made", CLI_NO_KEY },	\
 	{ 0, "ready-fd",	 "N",		runopts_ready_fd,			\
 	  "write a byte to descriptor N when the network is up", CLI_NO_KEY },		\
 	{ 0, "exit-fd",		 "N",		runopts_exit_fd,			\
@@ -52,6 +55,7 @@ bool	runopts_name(void *, const char *, char *);
 bool	runopts_list(void *, const char *, char *);
 bool	runopts_format(void *, const char *, char *);
 bool	runopts_join(void *, const char *, char *);
+bool	runopts_attach(void *, const char *, char *);
 bool	runopts_ready_fd(void *, const char *, char *);
 bool	runopts_exit_fd(void *, const char *, char *);
 /* What stands beside each other that cannot; ends the process. */
@@ -167,6 +171,17 @@ struct helpers;
 json_t	*helpers_json(const struct helpers *, bool states);
 /* JSON; NULL: out of memory. */
 char	*info_text(const struct run *);
+
+/* ---- attach.c ---- */
+
+/* Ends the process where other options have no sense with it. */
+void	attach_check(struct conf *, const struct settings *);
+/* With the caller's rights: the namespace.  Ends the process where it cannot be. */
+void	attach_open(const struct conf *);
+/* In place of the command: fd is as child.c has it. */
+_Noreturn void	attach_main(int fd);
+/* The network is up: what those who made the namespace have to know. */
+void	attach_said(const struct conf *);
 
 /* ---- join.c, list.c: the caller's end; the status to exit with ---- */
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "event.h"
+#include "inside.h"
 #include "log.h"
 #include "run.h"
 
@@ -79,6 +80,9 @@ status_ready(const struct run *r)
 		    helpers_json(&r->helpers, false));
 		if (r->conf->runs.name != NULL)
 			json_object_set_new(o, "name", json_string(r->conf->runs.name));
+		if (r->conf->runs.attach != NULL)
+			json_object_set_new(o, "nameservers", json_pack("[s,s]", INSIDE_GATEWAY4,
+			    INSIDE_GATEWAY6));
 		line_write(fd, o);
 	}
 	if (ready_fd == -1)

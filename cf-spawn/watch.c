@@ -63,7 +63,7 @@ on_child_report(struct run *r)
 		/* It has executed the command, or has died: SIGCHLD tells which. */
 		close(r->child.fd);
 		r->child.fd = -1;
-		if (r->state == RUNNING && r->reason == NULL)
+		if (r->state == RUNNING && r->reason == NULL && r->conf->runs.attach == NULL)
 			status_started(r->conf->status_fd, r->child.pid, &r->tcp);
 		signals_children(r);
 		return;
@@ -210,7 +210,7 @@ watch_turn(struct run *r, int ms)
 		{ .fd = control_fd(&r->told, 0), .events = POLLIN },
 		{ .fd = control_fd(&r->told, 1), .events = POLLIN },
 		{ .fd = control_fd(&r->told, 2), .events = POLLIN },
-		{ .fd = r->exit_fd, .events = POLLIN },
+		{ .fd = r->state == STARTING ? -1 : r->exit_fd, .events = POLLIN },
 		[WATCHED] = { .fd = -1 },
 	};
 

@@ -35,8 +35,8 @@
 bool
 helpers_watch(const struct conf *conf)
 {
-	return conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL ||
-	    conf->capture_file != NULL || conf->verbose > 0;
+	return conf->runs.attach == NULL && (conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL ||
+	    conf->capture_file != NULL || conf->verbose > 0);
 }
 
 const char *
