@@ -68,7 +68,7 @@ flow_log_early(struct conf *conf, const struct settings *s)
 static void
 conflicts(const struct conf *conf)
 {
-	if (conf->command[0] == NULL && !conf->dry_run && !conf->runs.list &&
+	if (conf->command[0] == NULL && !conf->dry_run && !conf->runs.plan && !conf->runs.list &&
 	    conf->runs.attach == NULL)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)

@@ -325,6 +325,8 @@ run(struct conf *conf)
 	}
 	if (conf->dry_run)
 		return dryrun(conf, &r.id, &r.texts);
+	if (conf->runs.plan)
+		return plan_print(conf, &r.texts);
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
 	joins_open(&r);

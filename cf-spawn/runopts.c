@@ -59,6 +59,14 @@ runopts_list(void *conf, const char *arg, char *why)
 }
 
 bool
+runopts_plan(void *conf, const char *arg, char *why)
+{
+	(void)arg, (void)why;
+	runs(conf)->plan = true;
+	return true;
+}
+
+bool
 runopts_format(void *conf, const char *arg, char *why)
 {
 	return cli_text_or_json(arg, &runs(conf)->json, why);

@@ -30,7 +30,7 @@
 struct runopts {
 	const char	*name;		/* of this run; NULL: it has none */
 	const char	*join;		/* name or pid of the run to join; NULL: none */
-	bool		 list, json;
+	bool		 list, json, plan;
 	int		 ready_fd, exit_fd;	/* -1: none */
 	const char	*attach;	/* pid or path of a namespace; NULL: none */
 };
@@ -46,6 +46,8 @@ struct runopts {
 	  "run COMMAND in the network and under the policy of that run", CLI_NOW },	\
 	{ 0, "attach",		 "PID|PATH",	runopts_attach,				\
 	  "be the network of a namespace that somebody else made", CLI_NO_KEY },	\
+	{ 0, "print-plan",	 NULL,		runopts_plan,				\
+	  "print the helpers and their descriptors as JSON, and stop", CLI_NOW },	\
 	{ 0, "ready-fd",	 "N",		runopts_ready_fd,			\
 	  "write a byte to descriptor N when the network is up", CLI_NO_KEY },		\
 	{ 0, "exit-fd",		 "N",		runopts_exit_fd,			\
@@ -55,6 +57,7 @@ bool	runopts_name(void *, const char *, char *);
 bool	runopts_list(void *, const char *, char *);
 bool	runopts_format(void *, const char *, char *);
 bool	runopts_join(void *, const char *, char *);
+bool	runopts_plan(void *, const char *, char *);
 bool	runopts_attach(void *, const char *, char *);
 bool	runopts_ready_fd(void *, const char *, char *);
 bool	runopts_exit_fd(void *, const char *, char *);
@@ -171,6 +174,12 @@ struct helpers;
 json_t	*helpers_json(const struct helpers *, bool states);
 /* JSON; NULL: out of memory. */
 char	*info_text(const struct run *);
+
+/* ---- plan.c ---- */
+
+/* Prints it; the status to exit with. */
+struct texts;
+int	plan_print(const struct conf *, const struct texts *);
 
 /* ---- attach.c ---- */
 
