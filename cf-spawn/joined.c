@@ -414,10 +414,8 @@ void
 joins_signal(const struct run *r, int sig)
 {
 	for (int i = 0; i < RUN_PEERS; i++)
-		if (r->joins.peer[i].pid > 0) {
-			kill(r->joins.peer[i].pid, sig);	/* it may have no group yet */
-			kill(-r->joins.peer[i].pid, sig);
-		}
+		if (r->joins.peer[i].pid > 0 && kill(-r->joins.peer[i].pid, sig) != 0)
+			kill(r->joins.peer[i].pid, sig);	/* it has no group yet */
 }
 
 static bool

@@ -211,7 +211,6 @@ watch_turn(struct run *r, int ms)
 		{ .fd = control_fd(&r->told, 1), .events = POLLIN },
 		{ .fd = control_fd(&r->told, 2), .events = POLLIN },
 		{ .fd = r->state == STARTING ? -1 : r->exit_fd, .events = POLLIN },
-		[WATCHED] = { .fd = -1 },
 	};
 
 	joins_poll(r, fds + WATCHED);

@@ -103,9 +103,9 @@ it_ends_with_the_exit_descriptor_and_can_be_attached_again() {
 	made_by_unshare
 	before=$(state_inside)
 	for i in 1 2; do
-		rm -f exit
-		mkfifo exit
-		EXIT=exit attach "$INSIDE" --exit-fd 6
+		rm -f stop
+		mkfifo stop
+		EXIT=stop attach "$INSIDE" --exit-fd 6
 		same page "$(inside curl -sS http://203.0.113.10/whoami)" "198.51.100.2 203.0.113.10"
 		exec 4>&-
 		status 0 wait "$RUN"

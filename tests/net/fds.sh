@@ -9,8 +9,12 @@ a_byte_says_that_the_network_is_up() {
 	only_cf
 	same byte "$(cf --ready-fd 5 -- sh -c 'cat ready; [ ! -e /proc/self/fd/5 ]' 5>ready)" 1
 	# The reader of a pipe sees the end at once, and not with the run's.
-	cf --ready-fd 5 -- sh -c 'until [ -e go ]; do sleep 0.02; done' 5>&1 >out |
-	    { cat >piped; touch go; }
+	mkfifo -m 666 pipe
+	cf_words
+	{ cat pipe >piped; touch go; } &
+	# The shell of this test must not hold it open.
+	as_caller timeout -k 5 "$LIMIT" sh -c 'exec "$@" 5>pipe' sh "${CF_WORDS[@]}" --ready-fd 5 -- \
+	    sh -c 'until [ -e go ]; do sleep 0.02; done'
 	same "through a pipe" "$(cat piped)" 1
 	cf --ready-fd 1 -- echo said >out
 	same "standard output" "$(cat out)" "1said"
@@ -46,11 +50,11 @@ it the_status_tells_ready_started_exit
 # with_exit WORDS ...: run them with --exit-fd 6, on whose other end is descriptor 9.
 with_exit() {
 	only_cf
-	rm -f exit
-	mkfifo exit
-	cf --exit-fd 6 --status-fd 8 -- "$@" 6<exit 8>status &
+	rm -f stop
+	mkfifo stop
+	cf --exit-fd 6 --status-fd 8 -- "$@" 6<stop 8>status &
 	RUN=$!
-	exec 9>exit
+	exec 9>stop
 }
 
 a_run_ends_with_the_exit_descriptor() {
@@ -85,11 +89,11 @@ it a_command_that_does_not_want_to_end_is_killed
 
 it_also_ends_the_wait_for_the_tree() {
 	only_cf
-	rm -f exit
-	mkfifo exit
-	cf --wait --exit-fd 6 -- sh -c 'sleep 90 & echo up >up' 6<exit >out 2>err &
+	rm -f stop
+	mkfifo stop
+	cf --wait --exit-fd 6 -- sh -c 'sleep 90 & echo up >up' 6<stop >out 2>err &
 	RUN=$!
-	exec 9>exit
+	exec 9>stop
 	until_true 20 test -s up
 	exec 9>&-
 	status 0 wait "$RUN"

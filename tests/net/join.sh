@@ -17,9 +17,9 @@ run_as() {
 	exec 7>hold
 	until_true 20 grep -q up up
 }
-end_run() {	# [STATUS]
+end_run() {
 	exec 7>&-
-	status "${1:-0}" wait "$RUN"
+	status 0 wait "$RUN"
 }
 join_cf() { as_caller timeout -k 5 "$LIMIT" "$CF" --join "$@" 7>&-; }
 list_cf() { as_caller timeout 20 "$CF" --list --list-format json; }
@@ -263,6 +263,59 @@ what_cannot_be_joined_is_125() {
 	like "a command" "$(cat err)" 'leave the command out'
 }
 it what_cannot_be_joined_is_125
+
+at_a_terminal_it_has_one_of_its_own() {
+	local become=
+	[ "$PASS" = root ] || become=$BECOME_USER
+	run_as one
+	cat >terminal.exp <<-END
+	set timeout 20
+	set env(HOME) "$T/home"
+	set env(TERM) dumb
+	set env(PS1) "outer> "
+	proc want {text} {
+		expect {
+			-re \$text { return }
+			timeout { puts "\nno '\$text' came"; exit 1 }
+			eof { puts "\nended before '\$text' came"; exit 1 }
+		}
+	}
+	set stty_init "rows 33 columns 77"
+	spawn $become bash --norc --noprofile
+	want "outer> "
+	send "$CF --join one -- env PS1='inner> ' bash --norc --noprofile; echo status=\\\$?\r"
+	want "inner> "
+	send "stty size\r"
+	want "33 77"
+	want "inner> "
+	send "tty; echo here\r"
+	want "/dev/pts/.*here"
+	send "echo st''art; cat\r"
+	want "start"
+	send "typed\r"
+	want "typed.*typed"
+	send "\003"
+	want "inner> "
+	send "echo ag''ain; sleep 90\r"
+	want "again"
+	send "\032"
+	want "Stopped"
+	send "kill %1; wait; echo ov''er\r"
+	want "over"
+	send "stty rows 20; stty size </dev/tty\r"
+	want "20 77"
+	send "exit 7\r"
+	want "status=7"
+	want "outer> "
+	send "stty -a | grep -c -- -icanon\r"
+	want "\n0"
+	send "exit\r"
+	expect eof
+	END
+	timeout -k 5 60 expect -f terminal.exp 7>&- || failed "at the terminal: see above"
+	end_run
+}
+it at_a_terminal_it_has_one_of_its_own
 
 nothing_of_it_can_be_reached_from_inside() {
 	run_as one

@@ -17,8 +17,8 @@ F_ADD_SEALS, ALL_SEALS = 1033, 0xf
 
 def connect(name, uid=None):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    s.settimeout(10)
     s.connect("\0childflow/%d/%s" % (os.getuid() if uid is None else uid, name))
+    s.settimeout(10)
     return s
 
 
