@@ -296,7 +296,7 @@ at_a_terminal_it_has_one_of_its_own() {
 	want "typed.*typed"
 	send "\003"
 	want "inner> "
-	send "echo ag''ain; sleep 90\r"
+	send "sh -c 'echo ag\"\"ain; exec sleep 90'\r"
 	want "again"
 	send "\032"
 	want "Stopped"
