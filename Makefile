@@ -58,7 +58,7 @@ ALSO.cf-upstream-tls := $(patsubst %.c,%.o,$(filter-out cf-proxy/upstream/notls.
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 # Profiles mean the same to both.
 ALSO.cf-doctor   += $(patsubst %,cf-spawn/%.o,capture convert helpgroups hosts identity options profile profile_key \
-	pipes proxyopts seal settings tomlread trust)
+	pipes proxyopts runopts seal settings tomlread trust)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
 	libjansson-dev libmnl-dev libidn2-dev libncurses-dev libnghttp2-dev nettle-dev libssl-dev \
@@ -68,7 +68,7 @@ DEPS_TEST  := nginx-light dnsmasq-base curl iproute2 nftables iputils-ping bind9
 	expect tshark traceroute procps tcpdump mtr-tiny iputils-tracepath nmap tftp-hpa \
 	ngtcp2-client ngtcp2-server unbound busybox-static python3-jsonschema tinyproxy \
 	squid-openssl microsocks dante-server stunnel4 haproxy openssh-server strace \
-	bash-completion zsh fish mandoc man-db
+	bash-completion zsh fish mandoc man-db bubblewrap
 DEPS_BENCH := passt slirp4netns wrk dnsperf iperf3 nginx-light dnsmasq-base python3 iproute2 \
 	iputils-ping util-linux procps proxychains4 microsocks tinyproxy stunnel4 openssl
 DEPS_DEB   := debhelper

@@ -260,6 +260,8 @@ asked_end(struct broker *b, struct asked *fl, const struct msg_close *m)
 		counted.up_bytes = quota_passed(fl->quota, true);
 		counted.down_bytes = quota_passed(fl->quota, false);
 	}
+	totals_bytes(fl, counted.up_bytes, counted.down_bytes);
+	totals_end(fl);
 	if (fl->opened || fl->first != NULL)
 		record_end(&fl->open, &names, &counted, fl->over, uv_now(&b->loop) - fl->since);
 	else

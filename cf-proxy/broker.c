@@ -243,7 +243,7 @@ static void
 on_counts(struct chan *c, const struct frame *f, int fd)
 {
 	struct broker *b = chan_arg(c);
-	const struct asked *fl = idmap_get(&b->by_id, f->flow);
+	struct asked *fl = idmap_get(&b->by_id, f->flow);
 	struct rd r = rd_over(f->body, f->len);
 	struct record_names names;
 	struct msg_counts m;
@@ -259,6 +259,7 @@ on_counts(struct chan *c, const struct frame *f, int fd)
 		m.up_bytes = quota_passed(fl->quota, true);
 		m.down_bytes = quota_passed(fl->quota, false);
 	}
+	totals_bytes(fl, m.up_bytes, m.down_bytes);
 	names = asked_names(fl);
 	record_update(&fl->open, &names, &m);
 }
@@ -296,6 +297,7 @@ on_opened(struct chan *c, const struct frame *f, int fd)
 		return;
 	}
 	fl->opened = true;
+	totals_flow(fl);
 	quota_opened(fl->quota);
 	fl->local = m.local;
 	b->n_opening--;
@@ -615,6 +617,7 @@ broker_open(const struct proxy_conf *conf, int rfd, int wfd)
 	static struct broker b;
 
 	denial_init(conf->violations_fd);
+	totals_open(conf->totals_fd);
 	b.judge = judge_new(conf->rules_fd, conf->encdns, &conf->host);
 	quotas_open(&b, conf);
 	if ((b.way = way_new(conf)) != NULL) {

@@ -33,6 +33,8 @@ struct asked {
 	bool		 opened;
 	bool		 relayed;	/* its payload comes in frames */
 	bool		 cut;		/* a quota has ended it, and the dialler knows */
+	bool		 counted;	/* in the run's totals, and with these bytes: */
+	uint64_t	 told_up, told_down;
 	const char	*over;		/* why we have ended it, its CLOSE is awaited; or NULL */
 	int		 kept_fd;	/* of its socket, see reload.c; -1: none */
 	struct msg_open	 open;		/* dst: the address that is tried */
@@ -118,6 +120,16 @@ bool		 way_tells(const struct way *, const struct msg_open *);
 /* The name by which the proxy is asked for an address, or NULL. */
 const char	*way_name(const struct way *, const struct msg_open *, const struct record_names *,
 		    bool pinned);
+
+/* ---- totals.c ---- */
+
+/* -1: nobody wants to know. */
+void		 totals_open(int fd);
+/* It is open. */
+void		 totals_flow(struct asked *);
+/* What it has carried by now. */
+void		 totals_bytes(struct asked *, uint64_t up, uint64_t down);
+void		 totals_end(const struct asked *);
 
 /* ---- asked.c ---- */
 

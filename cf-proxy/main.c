@@ -20,7 +20,7 @@
 #include "log.h"
 #include "proxy.h"
 
-#define FDS_MAX		16	/* descriptors that options name, and the -1 behind them */
+#define FDS_MAX		17	/* descriptors that options name, and the -1 behind them */
 
 static const struct cli	cli;
 
@@ -48,6 +48,7 @@ CLI_SET(proxy_conf, hosts_fd, inherited_fd)
 CLI_SET(proxy_conf, violations_fd, inherited_fd)
 CLI_SET(proxy_conf, rules_fd, inherited_fd)
 CLI_SET(proxy_conf, quotas_fd, inherited_fd)
+CLI_SET(proxy_conf, totals_fd, inherited_fd)
 CLI_SET(proxy_conf, info_fd, inherited_fd)
 CLI_SET(proxy_conf, control_fd, inherited_fd)
 CLI_SET(proxy_conf, dns_fd, inherited_fd)
@@ -219,6 +220,8 @@ static const struct cli_option options[] = {
 	{ 0,   "rules-fd", "N", set_rules_fd, "the rules: a sealed memfd that cf-spawn made" },
 	{ 0,   "quotas-fd", "N", set_quotas_fd,
 	  "policy stage: memory of cf-spawn, to count in what quotas limit" },
+	{ 0,   "totals-fd", "N", set_totals_fd,
+	  "policy stage: memory of cf-spawn, to count flows and their bytes in" },
 	{ 0,   "block-encrypted-dns", NULL, set_block_encdns,
 	  "refuse encrypted DNS (with rules about names: always)" },
 	{ 0,   "allow-encrypted-dns", NULL, set_allow_encdns,
@@ -296,9 +299,9 @@ misfit(const struct proxy_conf *conf)
 	if (!conf->policy && (conf->dial_fd != -1 || conf->log_fd[0] != -1 || conf->who_fd != -1 ||
 	    conf->violations_fd != -1 || conf->names_fd != -1 || conf->hosts_fd != -1 ||
 	    conf->synthetic || conf->keep_flows || conf->quic != QUIC_BLOCK ||
-	    conf->quotas_fd != -1))
+	    conf->quotas_fd != -1 || conf->totals_fd != -1))
 		return "--dial-fd, --log-fd, --reader-fd, --who-fd, --violations-fd, --names-fd, --hosts-fd, "
-		    "--quotas-fd, --synthetic, --keep-flows and --quic are for --policy";
+		    "--quotas-fd, --totals-fd, --synthetic, --keep-flows and --quic are for --policy";
 	if (conf->keep_flows && conf->control_fd == -1 && !conf->print)
 		return "--keep-flows needs --control-fd";
 	if (conf->synthetic && conf->names_fd == -1 && !conf->print)
@@ -314,7 +317,8 @@ fds_keep(const struct proxy_conf *conf, int keep[FDS_MAX])
 {
 	const int fds[FDS_MAX - 1] = { conf->dial_fd, conf->dns_fd, conf->log_fd[0],
 	    conf->log_fd[1], conf->log_fd[2], conf->who_fd, conf->rules_fd, conf->violations_fd, conf->names_fd,
-	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, conf->upstream_fd, conf->info_fd, -1 };
+	    conf->hosts_fd, conf->control_fd, conf->quotas_fd, conf->upstream_fd, conf->info_fd,
+	    conf->totals_fd, -1 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < FDS_MAX - 1; i++)
@@ -343,6 +347,7 @@ main(int argc, char *argv[])
 {
 	static struct proxy_conf conf = { .dial_fd = -1, .log_fd = { -1, -1, -1 }, .who_fd = -1,
 	    .dns_fd = -1, .control_fd = -1, .rules_fd = -1, .quotas_fd = -1, .violations_fd = -1,
+	    .totals_fd = -1,
 	    .names_fd = -1, .hosts_fd = -1, .upstream_fd = -1, .info_fd = -1,
 	    .connect_timeout = 10000 };
 	static const struct sandbox_role *const roles[] = { &broker_stage.sandbox,

@@ -44,6 +44,7 @@ struct proxy_conf {
 	int		 verbose;
 	bool		 color;			/* of what -v says */
 	bool		 log_reader[EVENT_FDS];	/* a helper reads it, whose end loses nothing */
+	bool		 keep_flows;		/* of the policy stage: reload.c */
 	int		 dial_fd;		/* of the policy stage; -1: none */
 	int		 log_fd[EVENT_FDS];	/* the same */
 	int		 who_fd;		/* the same */
@@ -51,9 +52,9 @@ struct proxy_conf {
 	bool		 synthetic;		/* of the policy stage: made-up addresses are in use */
 	int		 dns_fd;		/* of the dialler; -1: none */
 	int		 control_fd;		/* of both; -1: none */
-	bool		 keep_flows;		/* of the policy stage: reload.c */
 	int		 rules_fd;		/* of both; -1: none */
 	int		 quotas_fd;		/* of the policy stage; -1: none */
+	int		 totals_fd;		/* of the policy stage; -1: none */
 	int		 info_fd;		/* to cf-capture, of both; -1: none */
 	int		 violations_fd;		/* of the policy stage; -1: none */
 	enum encdns_choice encdns;	/* of both */

@@ -340,7 +340,12 @@ keys_open(struct capture *c, const struct identity *id)
 	    (id->privileged && (chown(c->keys_path, id->uid, id->gid) != 0 ||
 	    chown(dir, id->uid, id->gid) != 0)))
 		fatal("cannot make %s for --capture-keys", c->keys_path);
-	if (setenv("SSLKEYLOGFILE", c->keys_path, 1) != 0)
+}
+
+void
+capture_environment(const struct conf *conf)
+{
+	if (conf->capture.keys && setenv("SSLKEYLOGFILE", conf->capture.keys_path, 1) != 0)
 		fatal("cannot set SSLKEYLOGFILE");
 }
 
@@ -377,6 +382,7 @@ capture_open(struct conf *conf, const struct identity *id)
 		view_open(conf, "egress");
 	if (c->keys)
 		keys_open(c, id);
+	capture_environment(conf);
 }
 
 static const char *

@@ -77,6 +77,8 @@ bool	capture_set_overflow(void *, const char *, char *);
 void	capture_check(struct conf *);
 /* Open the files with the caller's rights; ends the process where one cannot be. */
 void	capture_open(struct conf *, const struct identity *);
+/* What the command's environment has of it. */
+void	capture_environment(const struct conf *);
 /* The run has ended: nothing of it stays but the files. */
 void	capture_close(struct conf *);
 /* How many bytes of a packet cf-capture needs to see; 0: all. */

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
@@ -28,27 +29,29 @@
 
 #define PASS_LIMIT_MS	5000
 
-/* Send a report, with a descriptor or -1. */
+union passed {
+	char		buf[CMSG_SPACE(CHILD_FDS_MAX * sizeof(int))];
+	struct cmsghdr	align;
+};
+
+/* Send a report, with n descriptors. */
 void
-child_report_send(int fd, const struct child_report *r, int pass_fd)
+child_report_send(int fd, const struct child_report *r, const int *fds, size_t n)
 {
 	static const struct timespec step = { 0, 10 * 1000 * 1000 };
-	union {
-		char		buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr	align;
-	} control = { 0 };
 	struct iovec iov = { .iov_base = (void *)r, .iov_len = sizeof(*r) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union passed control = { 0 };
 	struct cmsghdr *cmsg;
 
-	if (pass_fd != -1) {
+	if (n > 0) {
 		msg.msg_control = control.buf;
-		msg.msg_controllen = sizeof(control.buf);
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
 		cmsg = CMSG_FIRSTHDR(&msg);
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &pass_fd, sizeof(int));
+		cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, n * sizeof(int));
 	}
 	/* Descriptors that are on their way are counted for all of a user's processes together. */
 	for (int ms = 0; sendmsg(fd, &msg, MSG_NOSIGNAL) == -1; ms += 10) {
@@ -66,7 +69,7 @@ report(int fd, enum child_stage stage, const char *what)
 	struct child_report r = { .stage = stage, .err = errno };
 
 	snprintf(r.what, sizeof(r.what), "%s", what);
-	child_report_send(fd, &r, -1);
+	child_report_send(fd, &r, NULL, 0);
 }
 
 _Noreturn void
@@ -118,7 +121,7 @@ tcp_make(int fd, const struct conf *conf, int tun_fd, bool ipv6, struct child_re
 
 		if (k.listen_fd[i] == -1)
 			continue;
-		child_report_send(fd, &r, k.listen_fd[i]);
+		child_report_send(fd, &r, &k.listen_fd[i], 1);
 		close(k.listen_fd[i]);
 	}
 }
@@ -134,7 +137,7 @@ diag_make(int fd, const struct conf *conf)
 		return;
 	if ((diag_fd = sockdiag_open()) == -1)
 		child_failed(fd, "make a sock_diag socket");
-	child_report_send(fd, &r, diag_fd);
+	child_report_send(fd, &r, &diag_fd, 1);
 	close(diag_fd);
 }
 
@@ -151,7 +154,7 @@ network_make(int fd, const struct conf *conf, const struct identity *id)
 	netlink_sysctls(conf->map_root ? 0 : id->gid);
 	diag_make(fd, conf);
 	tcp_make(fd, conf, tun_fd, ipv6, &tun);
-	child_report_send(fd, &tun, tun_fd);
+	child_report_send(fd, &tun, &tun_fd, 1);
 	close(tun_fd);
 }
 
@@ -159,8 +162,8 @@ network_make(int fd, const struct conf *conf, const struct identity *id)
  * The working directory, found anew: the one that we came with lies below the covers that
  * have been made since.  One that cannot be found has been removed, or is covered.
  */
-static void
-directory_enter(int fd, const struct conf *conf, const char *path)
+void
+child_directory(int fd, const struct conf *conf, const char *path)
 {
 	if (path != NULL && (chdir(path) == 0 || errno == EACCES))
 		return;			/* EACCES: below what only root may search; there is no cover */
@@ -192,6 +195,52 @@ child_powers_drop(int fd, const struct conf *conf, const struct identity *id)
 		child_failed(fd, "load the system call filter of the tree");
 }
 
+int
+child_exec_status(int err)
+{
+	return err == ENOENT || err == ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+}
+
+_Noreturn void
+child_execute(int fd, const struct conf *conf, const struct identity *id, const sigset_t *mask)
+{
+	child_powers_drop(fd, conf, id);
+	wait_go_on(fd);
+	env_drop(conf);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(conf->command[0], conf->command);
+	report(fd, CHILD_NO_EXEC, conf->command[0]);
+	_exit(child_exec_status(errno));
+}
+
+/* Where joiners are to enter; where /proc does not tell, nobody can join. */
+static void
+places_send(int fd, const struct conf *conf)
+{
+	static const char *const names[PLACES] = { [PLACE_USER] = "user", [PLACE_MNT] = "mnt",
+	    [PLACE_NET] = "net", [PLACE_IPC] = "ipc", [PLACE_PID] = "pid" };
+	struct child_report r = { .stage = CHILD_PLACES };
+	int place[PLACES];
+	char path[32];
+	size_t n = 0;
+
+	place[n++] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < PLACE_ROOT; i++) {
+		if ((i == PLACE_IPC && (conf->seal.parts & SEAL_IPC) == 0) ||
+		    (i == PLACE_PID && (conf->seal.parts & SEAL_PID) == 0))
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		r.places |= 1u << i;
+		if ((place[n++] = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+			return;
+	}
+	if (place[0] == -1)
+		return;
+	child_report_send(fd, &r, place, n);
+	for (size_t i = 0; i < n; i++)
+		close(place[i]);
+}
+
 static _Noreturn void
 child_main(int fd, const struct conf *conf, const struct identity *id, const struct texts *texts,
     const sigset_t *mask)
@@ -203,15 +252,10 @@ child_main(int fd, const struct conf *conf, const struct identity *id, const str
 	if (mounts_make(texts, conf, &what) != 0 || ipc_seal(conf, &what) != 0 ||
 	    files_seal(conf, directory, &what) != 0)
 		child_failed(fd, what);
-	directory_enter(fd, conf, directory);
+	child_directory(fd, conf, directory);
 	init_start(fd, conf, id);
-	child_powers_drop(fd, conf, id);
-	wait_go_on(fd);
-	env_drop(conf);
-	sigprocmask(SIG_SETMASK, mask, NULL);
-	execvp(conf->command[0], conf->command);
-	report(fd, CHILD_NO_EXEC, conf->command[0]);
-	_exit(errno == ENOENT || errno == ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+	places_send(fd, conf);
+	child_execute(fd, conf, id, mask);
 }
 
 void
@@ -226,6 +270,8 @@ child_start(struct child *child, const struct conf *conf, const struct identity 
 		fatal("cannot start a process");
 	if (child->pid == 0) {
 		close(fd[0]);
+		if (conf->runs.attach != NULL)
+			attach_main(fd[1]);
 		child_main(fd[1], conf, id, texts, mask);
 	}
 	close(fd[1]);
@@ -233,27 +279,29 @@ child_start(struct child *child, const struct conf *conf, const struct identity 
 }
 
 int
-child_report_read(const struct child *child, struct child_report *r, int *pass_fd)
+child_report_read(const struct child *child, struct child_report *r, int *fds, size_t max)
 {
-	union {
-		char		buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr	align;
-	} control;
+	union passed control;
 	struct iovec iov = { .iov_base = r, .iov_len = sizeof(*r) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
 	    .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
 	struct cmsghdr *cmsg;
+	size_t len;
 	ssize_t n;
 
-	*pass_fd = -1;
+	for (size_t i = 0; i < max; i++)
+		fds[i] = -1;
 	do {
+		/* ECONNRESET, once: it died before it read our word; what it said is still there. */
 		n = recvmsg(child->fd, &msg, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
+	} while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n != (ssize_t)sizeof(*r))
 		return 0;
 	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
-		memcpy(pass_fd, CMSG_DATA(cmsg), sizeof(int));
+	if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
+		len = cmsg->cmsg_len - CMSG_LEN(0);
+		memcpy(fds, CMSG_DATA(cmsg), len < max * sizeof(int) ? len : max * sizeof(int));
+	}
 	r->what[sizeof(r->what) - 1] = '\0';
 	return 1;
 }

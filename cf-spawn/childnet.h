@@ -21,6 +21,8 @@ int	tun_open(unsigned *offloads, const char **what);
  * this kernel would have none of it.
  */
 int	netlink_configure(bool *ipv6, const char **what);
+/* The same in a namespace that somebody else made: all of it, but for lo, ends with tun0. */
+int	netlink_configure_lent(bool *ipv6, const char **what);
 /* Best effort: what this netns needs changed in /proc/sys/net. */
 void	netlink_sysctls(gid_t gid);
 

@@ -68,7 +68,8 @@ flow_log_early(struct conf *conf, const struct settings *s)
 static void
 conflicts(const struct conf *conf)
 {
-	if (conf->command[0] == NULL && !conf->dry_run)
+	if (conf->command[0] == NULL && !conf->dry_run && !conf->runs.plan && !conf->runs.list &&
+	    conf->runs.attach == NULL)
 		fatalx("no command (try: cf-spawn -- curl https://example.com/)");
 	if (conf->user != NULL && conf->run_as_root)
 		fatalx("--user and --run-as-root exclude each other: leave one out");
@@ -95,7 +96,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	static struct settings settings;	/* its texts are conf's */
 	char why[SETTINGS_WHY];
 
-	conf->status_fd = conf->log_fd = conf->learn_fd = -1;
+	conf->status_fd = conf->log_fd = conf->learn_fd = conf->totals_fd = -1;
+	conf->runs.ready_fd = conf->runs.exit_fd = -1;
 	conf->learn_threshold = 8;
 	flowlog_watch_failures(conf);
 	if (debug != NULL && (strcmp(debug, "1") == 0 || strcasecmp(debug, "true") == 0 ||
@@ -111,6 +113,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
+	runopts_check(conf, &settings);
+	attach_check(conf, &settings);
 	proxyopts_finish(conf);
 	pipes_finish(conf);
 	if (report_wanted(conf))

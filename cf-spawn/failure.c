@@ -36,7 +36,7 @@ kill_command(struct run *r)
 
 	if (r->command_ended || r->child.pid <= 0)
 		return;
-	kill(r->child.pid, r->state == STARTING ? SIGKILL : SIGTERM);
+	kill(r->child.pid, r->state == STARTING && r->conf->runs.attach == NULL ? SIGKILL : SIGTERM);
 	kill(r->child.pid, SIGCONT);
 	for (int ms = 0; ms < TERM_GRACE_MS; ms += 5) {
 		if (waitid(P_PID, (id_t)r->child.pid, &info, WEXITED | WNOHANG) == 0 &&
@@ -71,7 +71,9 @@ failure_end(struct run *r, int code, const char *reason)
 
 	let_record(r);
 	helpers_kill(&r->helpers);
+	joins_signal(r, SIGTERM);
 	kill_command(r);
+	joins_signal(r, SIGKILL);
 	if (r->init_pid > 0)
 		kill(r->init_pid, SIGKILL);	/* and all of its namespace */
 	for (int k = 0; k < HELPER_KINDS; k++)
@@ -112,6 +114,8 @@ setup_hint(const char *what, int err)
 		{ "create the TUN", EBUSY, "try: cf-doctor tun" },
 		{ "pass descriptors", ETOOMANYREFS,
 		  "a program of this user has sent many that nobody takes: end it, or raise ulimit -n" },
+		{ "enter the", EPERM, "it is another user's: be that one, or root" },
+		{ "set the IPv4 route", EEXIST, "the namespace has a network already" },
 	};
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)

@@ -248,13 +248,19 @@ only_named_keep(const struct seal *s)
 }
 
 void
+fds_keep_standard(const struct conf *conf)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		standard_keep(conf, fd);
+}
+
+void
 fds_keep(const struct conf *conf)
 {
 	struct dirent *entry;
 	DIR *dir;
 
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		standard_keep(conf, fd);
+	fds_keep_standard(conf);
 	if ((dir = opendir("/proc/self/fd")) == NULL) {
 		only_named_keep(&conf->seal);
 		return;

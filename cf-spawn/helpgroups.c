@@ -24,7 +24,9 @@ const struct cli_group options_groups[] = {
 	  "capture-keep capture-overflow" },
 	{ "record", "what the run did",
 	  "flow-log flow-updates monitor summary summary-format learn learn-threshold report "
-	  "report-format status-fd" },
+	  "report-format" },
+	{ "runs", "runs by name, supervisors, namespaces of others",
+	  "name list list-format join attach print-plan ready-fd status-fd exit-fd" },
 	{ "rights", "who the command is, and what else is closed",
 	  "user run-as-root map-subids map-root cap-net-raw keep-fd seal allow-socket strict writable" },
 	{ "profile", "settings from files, see cf-profile(5)",

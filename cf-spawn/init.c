@@ -35,9 +35,8 @@
 
 #define NAME	"cf-init"
 
-/* fork(2), but the new process is our parent's child. */
-static pid_t
-fork_beside(void)
+pid_t
+child_beside(void)
 {
 	return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 }
@@ -114,7 +113,7 @@ init_start(int fd, const struct conf *conf, const struct identity *id)
 		return;
 	if (unshare(CLONE_NEWPID) != 0)
 		child_failed(fd, "make a process namespace for --seal pid");
-	if (pipe2(ready, O_CLOEXEC) != 0 || (r.init_pid = fork_beside()) == -1)
+	if (pipe2(ready, O_CLOEXEC) != 0 || (r.init_pid = child_beside()) == -1)
 		child_failed(fd, "start process 1 for --seal pid");
 	if (r.init_pid == 0)
 		init_main(fd, ready[1], conf, id);
@@ -122,10 +121,10 @@ init_start(int fd, const struct conf *conf, const struct identity *id)
 	if (read(ready[0], &byte, 1) != 1)
 		_exit(STATUS_FAILED);		/* it has said why */
 	close(ready[0]);
-	if ((r.pid = fork_beside()) == -1)
+	if ((r.pid = child_beside()) == -1)
 		child_failed(fd, "start a process");
 	if (r.pid == 0)
 		return;
-	child_report_send(fd, &r, -1);
+	child_report_send(fd, &r, NULL, 0);
 	_exit(0);
 }

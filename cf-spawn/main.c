@@ -22,5 +22,5 @@ main(int argc, char *argv[])
 	log_init("cf-spawn", 0);
 	log_fatal_status(STATUS_FAILED);
 	options_parse(&conf, argc, argv);
-	return run(&conf);
+	return conf.runs.list ? list(&conf) : conf.runs.join != NULL ? join(&conf) : run(&conf);
 }

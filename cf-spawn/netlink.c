@@ -131,8 +131,9 @@ route_default(struct batch *b, unsigned index, int family)
 	batch_request_end(b, nlh);
 }
 
-int
-netlink_configure(bool *ipv6, const char **what)
+/* lent: the namespace is another's, in which only what goes with tun0 may be left. */
+static int
+configure(bool *ipv6, bool lent, const char **what)
 {
 	struct batch b = { 0 };
 	uint32_t before6;
@@ -149,12 +150,25 @@ netlink_configure(bool *ipv6, const char **what)
 	route_default(&b, tun, AF_INET);
 	before6 = (1u << b.n) - 1;
 	address_add(&b, tun, AF_INET6, INSIDE_CHILD6);
-	route_own6(&b);
+	if (!lent)
+		route_own6(&b);
 	route_default(&b, tun, AF_INET6);
 	if (batch_run(&b, NETLINK_ROUTE, what) != 0)
 		return -1;
 	*ipv6 = (b.refused & ~before6) == 0;
 	return 0;
+}
+
+int
+netlink_configure(bool *ipv6, const char **what)
+{
+	return configure(ipv6, false, what);
+}
+
+int
+netlink_configure_lent(bool *ipv6, const char **what)
+{
+	return configure(ipv6, true, what);
 }
 
 static bool

@@ -349,6 +349,7 @@ const struct cli_option options_table[] = {
 	  "the form of --report (text)" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
 	  "write start, end and reason to descriptor N (JSON lines)" },
+	RUNOPTS_ROWS,
 	{ 0,   "wait",		NULL,		set_wait_tree,
 	  "wait for the whole tree, not only for the command" },
 	{ 0,   "user",		"NAME",		set_user,

@@ -4,7 +4,7 @@
  * The helpers get them as a sealed memfd.  Where nothing is asked for there is none, and
  * no option: a run without rules is the run that it was before there were any.
  *
- * The counter of --fail-on-leak is an eventfd that those which refuse add to.
+ * The counter of --fail-on-leak and --list is an eventfd that those which refuse add to.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,9 +28,8 @@ policy_make(struct conf *conf)
 	size_t len;
 
 	conf->rules_fd = conf->violations_fd = conf->quotas_fd = -1;
-	if (conf->fail_on_leak &&
-	    (conf->violations_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1)
-		fatal("cannot make the counter of --fail-on-leak");
+	if ((conf->violations_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) == -1)
+		fatal("cannot make the counter of what is refused");
 	if (!ruleopts_any(&conf->rules))
 		return;
 	if ((flat = ruleopts_compile(&conf->rules, &len, why)) == NULL)
@@ -109,5 +108,9 @@ policy_controls(const struct conf *conf, void (*say)(void *arg, const char *cont
 	}
 	if (conf->fail_on_leak)
 		say(arg, "fail-on-leak");
+	if (conf->runs.attach != NULL) {
+		snprintf(buf, sizeof(buf), "attach=%s", conf->runs.attach);
+		say(arg, buf);
+	}
 	seal_controls(conf, say, arg);
 }

@@ -97,7 +97,7 @@ finish(struct run *r)
 {
 	struct timespec start;
 
-	stack_finish(r, !tree_lives(r));
+	stack_finish(r, r->conf->runs.attach == NULL && !tree_lives(r));
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (r->state != FINISHED && !r->hurry && run_ms_since(&start) < FINISH_LIMIT_MS)
 		watch_turn(r, 1000);
@@ -164,7 +164,7 @@ leak_judge(struct run *r)
 	unsigned long long n = policy_violations(r->conf);
 	char text[sizeof(r->detail)];
 
-	if (n == 0)
+	if (n == 0 || !r->conf->fail_on_leak)
 		return;
 	snprintf(text, sizeof(text), "--fail-on-leak: %llu time%s the command tree tried what the "
 	    "policy %s", n, n == 1 ? "" : "s",
@@ -260,6 +260,14 @@ standard_fds_hold(void)
 			(void)!open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+/* The command must not be able to write, or read, there. */
+static void
+hide(int fd)
+{
+	if (fd > STDERR_FILENO)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* All processes of the run, and their channels. */
 static void
 start(struct run *r)
@@ -282,6 +290,7 @@ lead(struct run *r)
 	while (!r->command_ended || (r->conf->wait_tree && !r->hurry && tree_lives(r)))
 		watch_turn(r, -1);
 	run_step(r, "the command has ended");
+	joins_end(r);
 	finish(r);
 	run_step(r, "all that it sent is delivered");
 	if (r->hurry)
@@ -296,19 +305,23 @@ run(struct conf *conf)
 	static struct run r;
 
 	standard_fds_hold();
-	if (conf->status_fd > STDERR_FILENO)	/* the command must not be able to write there */
-		fcntl(conf->status_fd, F_SETFD, FD_CLOEXEC);
+	hide(conf->status_fd);
+	hide(conf->runs.ready_fd);
+	hide(conf->runs.exit_fd);
 	r.conf = conf;
+	r.exit_fd = conf->runs.exit_fd;
 	clock_gettime(CLOCK_MONOTONIC, &r.began);
 	flowlog_phase(PHASE_PREFLIGHT);
 	if (!conf->check_only)
 		flowlog_open(conf);
+	attach_open(conf);
 	identity_find(&r.id, conf);
 	r.follow.fd = -1;
 	if (pipes_ask_host(conf) && !conf->check_only && !conf->dry_run)
 		r.look_at = FOLLOW_AFTER_MS;
 	texts_read(&r.texts, conf);
 	policy_make(conf);
+	totals_make(conf);
 	helpers_find_programs(conf);
 	if (conf->check_only) {
 		proxy_check(conf);
@@ -316,10 +329,15 @@ run(struct conf *conf)
 	}
 	if (conf->dry_run)
 		return dryrun(conf, &r.id, &r.texts);
+	if (conf->runs.plan)
+		return plan_print(conf, &r.texts);
 	if (ruleopts_switches(&conf->rules) & RULES_PERMISSIVE)
 		log_warnx("--permissive: the rules are only watched, and what they refuse leaves");
-	fds_keep(conf);
-	sockets_find(conf, &r.id);
+	joins_open(&r);
+	if (conf->runs.attach == NULL) {	/* else there is no command */
+		fds_keep(conf);
+		sockets_find(conf, &r.id);
+	}
 	outputs_open(conf, &r.id);
 	proxy_make(conf, &r.id);
 	fds_check(conf);

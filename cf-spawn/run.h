@@ -35,6 +35,9 @@ struct run {
 	long			 look_at;	/* ms since began: read resolv.conf again; 0: no need */
 	bool			 looked;	/* it was of no use then */
 	int			 signal_fd;
+	int			 exit_fd;	/* -1: none, or it has come to its end */
+	long			 kill_at;	/* ms since began: the command was to end; 0: no need */
+	struct joins		 joins;
 	sigset_t		 caller_mask;
 	struct timespec		 began;
 

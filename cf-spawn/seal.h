@@ -75,6 +75,8 @@ void	seal_controls(const struct conf *, void (*say)(void *arg, const char *contr
 void	fds_keep(const struct conf *);
 /* Ends the process where the limit of open files would fail it later. */
 void	fds_check(const struct conf *);
+/* The same for 0, 1 and 2 alone. */
+void	fds_keep_standard(const struct conf *);
 
 /* ---- sockets.c ---- */
 

@@ -77,6 +77,7 @@ signals_children(struct run *r)
 		    info.si_pid == 0 || helpers_find(&r->helpers, info.si_pid) != NULL)
 			break;
 		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WSTOPPED);
+		joins_ended(r, &info);
 		if (info.si_pid == r->init_pid)
 			r->init_pid = -1;
 		if (info.si_pid != r->child.pid)

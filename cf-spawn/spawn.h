@@ -22,6 +22,7 @@
 #include "pipes.h"
 #include "proxyopts.h"
 #include "ruleopts.h"
+#include "runs.h"
 #include "seal.h"
 
 /* Exit statuses that are ours; 128+N is "the command died of signal N". */
@@ -48,7 +49,7 @@ struct conf {
 	enum encdns_choice encdns;
 	struct hostports host_ports;	/* --host-port */
 	const char	*deny_answer;	/* as cf-dns has it; NULL: its own default */
-	int		 violations_fd;	/* counts what was refused; -1: nobody asks */
+	int		 violations_fd;	/* counts what was refused */
 	int		 quotas_fd;	/* counters of quotas.c; -1: there are none */
 	char		**command;	/* argv of the command */
 	struct addr	 dns[RESOLVERS_MAX];	/* -d */
@@ -77,6 +78,8 @@ struct conf {
 	bool		 dns_mode_said;
 	struct proxyopts proxy;
 	struct pipes	 pipes;
+	struct runopts	 runs;
+	int		 totals_fd;	/* counters of totals.h, by info.c; -1: there are none */
 	long		 flow_updates;	/* seconds; 0: none */
 	const char	*monitor;	/* a terminal, "-": this one; NULL: none */
 	int		 monitor_fd;	/* opened by monitor.c */
@@ -295,6 +298,7 @@ enum child_stage {		/* what the child tells us, in this order */
 	CHILD_LISTEN,		/* for each family of the kernel path: with its listener */
 	CHILD_DIAG,		/* where it is wanted: the tree's sock_diag socket */
 	CHILD_MOVED,		/* --seal pid: the command is another process; pid, init_pid */
+	CHILD_PLACES,		/* with its root directory and namespaces; places: which */
 	CHILD_TUN,		/* with the TUN's descriptor; what: why own TCP, or empty */
 	CHILD_FAILED,		/* set-up failed: what, errno */
 	CHILD_NO_EXEC		/* the command cannot be executed: errno */
@@ -306,6 +310,7 @@ struct child_report {
 	unsigned	offloads;	/* with CHILD_TUN */
 	unsigned	family;		/* with CHILD_LISTEN: 4 or 6; with CHILD_DIAG: the TUN's index */
 	pid_t		pid, init_pid;	/* with CHILD_MOVED */
+	unsigned	places;		/* with CHILD_PLACES: bit PLACE_USER etc. */
 	char		what[160];
 };
 
@@ -317,15 +322,26 @@ struct child {
 /* mask: the signal mask that the command gets, as our caller had it. */
 void	child_start(struct child *, const struct conf *, const struct identity *,
 	    const struct texts *, const sigset_t *mask);
+#define CHILD_FDS_MAX	PLACES	/* that one report carries */
+
 /* For the files that do a part of its work: tell cf-spawn that a step failed, and end. */
 _Noreturn void	child_failed(int fd, const char *what);
-void	child_report_send(int fd, const struct child_report *, int pass_fd);
+void	child_report_send(int fd, const struct child_report *, const int *fds, size_t n);
+/* The working directory, inside. */
+void	child_directory(int fd, const struct conf *, const char *path);
 void	child_powers_drop(int fd, const struct conf *, const struct identity *);
+/* The last steps: give all up, wait for the word, and execute conf's command. */
+_Noreturn void	child_execute(int fd, const struct conf *, const struct identity *,
+	    const sigset_t *mask);
+/* 126 or 127, by what kept it from being executed. */
+int	child_exec_status(int err);
+/* fork(2), but the new process is our parent's child. */
+pid_t	child_beside(void);
 /*
- * The next report.  1: *r is filled, *pass_fd is the TUN, a listener or -1.  0: the child
+ * The next report.  1: *r is filled, fds are those that came with it, then -1.  0: the child
  * has closed its end: it runs the command, or it is dead.
  */
-int	child_report_read(const struct child *, struct child_report *r, int *pass_fd);
+int	child_report_read(const struct child *, struct child_report *r, int *fds, size_t max);
 void	child_go_on(const struct child *);
 
 /* ---- report.c: --report ---- */
@@ -399,6 +415,8 @@ int	run(struct conf *);
 
 /* ---- status.c: --status-fd, and the facts for the summary ---- */
 
+struct run;
+void	status_ready(const struct run *);
 void	status_started(int fd, pid_t pid, const struct tcp_choice *);
 /* A generation is in force; why: it is not, and the one of this number stays. */
 void	status_policy(int fd, unsigned generation, size_t rules, const char *why);

@@ -22,6 +22,8 @@ maybe_start_command(struct run *r)
 	if (r->state != STARTING || !r->ready || !r->have_tun)
 		return;
 	run_step(r, "the helpers are ready");
+	attach_said(r->conf);
+	status_ready(r);
 	child_go_on(&r->child);
 	r->state = RUNNING;
 }
@@ -107,7 +109,7 @@ stack_read(struct run *r)
 {
 	int rc = chan_read(r->control);
 
-	if (rc > 0 || r->state == FINISHED)
+	if (rc > 0 || r->state == FINISHED || r->hurry)	/* hurried: we have killed it */
 		return;
 	if (rc < 0)
 		failure_garbage(r, "cf-netstack", chan_why(r->control));

@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 #include "event.h"
+#include "inside.h"
 #include "log.h"
-#include "spawn.h"
+#include "run.h"
 
 /* Write an object (taken over) as one line; false where not all of it went. */
 static bool
@@ -73,6 +74,31 @@ status_started(int fd, pid_t pid, const struct tcp_choice *tcp)
 	status_write(fd, o);
 }
 
+/* Descriptors of supervisors: the network is up, and the command about to start. */
+void
+status_ready(const struct run *r)
+{
+	int fd = r->conf->status_fd, ready_fd = r->conf->runs.ready_fd;
+	json_t *o;
+
+	if (fd != -1) {
+		o = json_pack("{s:s,s:i,s:o}", "event", "ready", "pid", (int)getpid(), "helpers",
+		    helpers_json(&r->helpers, false));
+		if (r->conf->runs.name != NULL)
+			json_object_set_new(o, "name", json_string(r->conf->runs.name));
+		if (r->conf->runs.attach != NULL)
+			json_object_set_new(o, "nameservers", json_pack("[s,s]", INSIDE_GATEWAY4,
+			    INSIDE_GATEWAY6));
+		line_write(fd, o);
+	}
+	if (ready_fd == -1)
+		return;
+	if (write(ready_fd, "1", 1) != 1)
+		log_warn("cannot write to --ready-fd %d", ready_fd);
+	if (ready_fd > STDERR_FILENO)
+		close(ready_fd);
+}
+
 void
 status_policy(int fd, unsigned generation, size_t rules, const char *why)
 {
@@ -98,7 +124,7 @@ status_exit(const struct conf *conf, int code, const char *reason, const char *d
 	o = json_pack("{s:s,s:i,s:s}", "event", "exit", "code", code, "reason", reason);
 	if (detail != NULL)
 		json_object_set_new(o, "detail", event_text(detail, strlen(detail)));
-	if (conf->violations_fd != -1)
+	if (conf->fail_on_leak)
 		json_object_set_new(o, "violations",
 		    json_integer((json_int_t)policy_violations(conf)));
 	if (conf->quotas_fd != -1)

@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "watcher.h"
 
 #define AGAIN_MS		10	/* to try again what could not be sent */
+#define KILL_AFTER_MS		1000	/* between SIGTERM and SIGKILL, with --exit-fd */
 #define SETTLE_MS		100	/* who writes resolv.conf may take as long */
 
 /* ---- the child ---- */
@@ -39,22 +41,35 @@ tcp_path_told(struct run *r, const char *why)
 	failure_end(r, STATUS_FAILED, "setup");
 }
 
+/* The root directory comes first, then the namespaces that it says. */
+static void
+on_places(struct run *r, unsigned places, const int *fds)
+{
+	int place[PLACES];
+
+	for (int i = 0; i < PLACE_ROOT; i++)
+		place[i] = (places & 1u << i) != 0 ? *++fds : -1;
+	place[PLACE_ROOT] = fds[-__builtin_popcount(places)];
+	joins_placed(r, place);
+}
+
 static void
 on_child_report(struct run *r)
 {
 	struct child_report report;
+	int fds[CHILD_FDS_MAX], fd;
 	const char *why;
-	int fd;
 
-	if (child_report_read(&r->child, &report, &fd) == 0) {
+	if (child_report_read(&r->child, &report, fds, CHILD_FDS_MAX) == 0) {
 		/* It has executed the command, or has died: SIGCHLD tells which. */
 		close(r->child.fd);
 		r->child.fd = -1;
-		if (r->state == RUNNING && r->reason == NULL)
+		if (r->state == RUNNING && r->reason == NULL && r->conf->runs.attach == NULL)
 			status_started(r->conf->status_fd, r->child.pid, &r->tcp);
 		signals_children(r);
 		return;
 	}
+	fd = fds[0];
 	switch (report.stage) {
 	case CHILD_NEEDS_MAP:
 		why = idmap_write(r->child.pid, r->id.privileged);
@@ -69,6 +84,9 @@ on_child_report(struct run *r)
 		r->child.pid = report.pid;
 		r->init_pid = report.init_pid;
 		signals_children(r);
+		break;
+	case CHILD_PLACES:
+		on_places(r, report.places, fds);
 		break;
 	case CHILD_LISTEN:
 		tcp_path_listener(&r->tcp, r->control, report.family, fd);
@@ -138,20 +156,54 @@ resolv_conf_take(struct run *r)
 static int
 wait_ms(const struct run *r, int ms)
 {
-	long left = r->look_at - run_ms_since(&r->began);
+	long at = r->look_at == 0 || (r->kill_at != 0 && r->kill_at < r->look_at) ? r->kill_at :
+	    r->look_at, left = at - run_ms_since(&r->began);
 
-	if (r->look_at == 0)
+	if (at == 0)
 		return ms;
 	left = left < 0 ? 0 : left;
 	return ms == -1 || left < ms ? (int)left : ms;
 }
 
+/* ---- --exit-fd ---- */
+
+/* What comes is of no interest, but for its end: then the command is to end. */
+static void
+exit_read(struct run *r)
+{
+	char buf[512];
+	ssize_t n = read(r->exit_fd, buf, sizeof(buf));
+
+	if (n > 0 || (n == -1 && (errno == EINTR || errno == EAGAIN)))
+		return;
+	r->exit_fd = -1;
+	if (r->command_ended) {
+		r->hurry = true;	/* with --wait, or while the last bytes are delivered */
+		return;
+	}
+	log_info("--exit-fd has come to its end: so does the run");
+	r->kill_at = run_ms_since(&r->began) + KILL_AFTER_MS;
+	kill(r->child.pid, SIGTERM);
+	kill(r->child.pid, SIGCONT);
+}
+
+/* SIGTERM was not enough. */
+static void
+kill_late(struct run *r)
+{
+	r->kill_at = 0;
+	if (!r->command_ended)
+		kill(r->child.pid, SIGKILL);
+}
+
 /* ---- the loop ---- */
+
+#define WATCHED		(5 + CONTROL_CHANNELS)	/* descriptors that are not of joins */
 
 void
 watch_turn(struct run *r, int ms)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[WATCHED + JOINS_POLL] = {
 		{ .fd = r->signal_fd, .events = POLLIN },
 		{ .fd = r->child.fd, .events = POLLIN },
 		{ .fd = chan_rfd(r->control), .events = POLLIN },
@@ -159,16 +211,19 @@ watch_turn(struct run *r, int ms)
 		{ .fd = control_fd(&r->told, 0), .events = POLLIN },
 		{ .fd = control_fd(&r->told, 1), .events = POLLIN },
 		{ .fd = control_fd(&r->told, 2), .events = POLLIN },
+		{ .fd = r->state == STARTING ? -1 : r->exit_fd, .events = POLLIN },
 	};
-	_Static_assert(sizeof(fds) / sizeof(fds[0]) == 4 + CONTROL_CHANNELS, "one for each channel");
 
 	if (stack_again(r) && (ms == -1 || ms > AGAIN_MS))
 		ms = AGAIN_MS;
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(r, ms)) == -1 &&
-	    errno != EINTR)
+	joins_poll(r, fds + WATCHED);
+	if (poll(fds, WATCHED + JOINS_POLL, wait_ms(r, ms)) == -1 && errno != EINTR)
 		fatal("cannot wait");
 	if (fds[1].revents != 0)
 		on_child_report(r);
+	joins_read(r, fds + WATCHED);
+	if (fds[WATCHED - 1].revents != 0)
+		exit_read(r);
 	if (fds[0].revents != 0)
 		signals_read(r);
 	if (fds[2].revents != 0)
@@ -178,6 +233,8 @@ watch_turn(struct run *r, int ms)
 		if (r->look_at == 0)
 			r->look_at = run_ms_since(&r->began) + SETTLE_MS;
 	}
+	if (r->kill_at != 0 && run_ms_since(&r->began) >= r->kill_at)
+		kill_late(r);
 	if (r->look_at != 0 && run_ms_since(&r->began) >= r->look_at) {
 		if (!r->follows)
 			follow_start(&r->follow);	/* then it is read, so no change is missed */

@@ -35,8 +35,8 @@
 bool
 helpers_watch(const struct conf *conf)
 {
-	return conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL ||
-	    conf->capture_file != NULL || conf->verbose > 0;
+	return conf->runs.attach == NULL && (conf->flow_log != NULL || conf->monitor != NULL || conf->learn_file != NULL ||
+	    conf->capture_file != NULL || conf->verbose > 0);
 }
 
 const char *
@@ -412,6 +412,7 @@ wire_policy(struct start *policy, struct helpers *h, const struct conf *conf, in
 	arg_fd_copy(policy, "--rules-fd", conf->rules_fd);
 	arg_fd_copy(policy, "--violations-fd", conf->violations_fd);
 	arg_fd_copy(policy, "--quotas-fd", conf->quotas_fd);
+	arg_fd_copy(policy, "--totals-fd", conf->totals_fd);
 	arg_encdns(policy, conf);
 	if (conf->quic != NULL) {
 		arg(policy, "--quic");

@@ -124,7 +124,7 @@ it stop_and_continue_reach_the_command
 status_fd_tells_the_story() {
 	only_cf
 	status 3 cf --status-fd 7 -- sh -c 'exit 3' 7>story
-	same events "$(jq -r .event story | tr '\n' ' ')" "started exit "
+	same events "$(jq -r .event story | tr '\n' ' ')" "ready started exit "
 	same code "$(jq -r 'select(.event == "exit") | .code' story)" 3
 	same reason "$(jq -r 'select(.event == "exit") | .reason' story)" command
 	jq -es '.[0].pid > 1' story
