@@ -36,6 +36,8 @@
 
 #define RING_BYTES	(16 << 20)	/* of packets that the kernel keeps for us */
 #define SNAPLEN_ALL	262144
+#define QUIET_BLOCKS	3		/* so many times nothing came: that was all */
+#define TURNS_MAX	10		/* on an interface that is never quiet */
 #define WAKE_MS		20		/* the kernel hands over what it has at least so often */
 #define TICK_MS		100
 #define SAY_MS		1000		/* -v: how often the counts are said */
@@ -276,10 +278,13 @@ on_time(struct live *l)
 		say(l);
 }
 
-static void
+/* What a block of the ring has; how many packets. */
+static int
 take(struct live *l)
 {
-	if (pcap_dispatch(l->pcap, -1, on_packet, (u_char *)l) == PCAP_ERROR) {
+	int n = pcap_dispatch(l->pcap, -1, on_packet, (u_char *)l);
+
+	if (n == PCAP_ERROR) {
 		log_warnx("the capture ends: %s", pcap_geterr(l->pcap));
 		l->status = 1;
 		l->stop = true;
@@ -291,6 +296,7 @@ take(struct live *l)
 		l->status = STATUS_LOST;
 		l->stop = true;
 	}
+	return n;
 }
 
 static void
@@ -314,7 +320,10 @@ loop(struct live *l)
 	}
 }
 
-/* What came before the end may still be in a block of the ring that is not full. */
+/*
+ * What came before the end may still be in blocks of the ring, and in one that is not full: the kernel
+ * hands that over late where it is busy.
+ */
 static void
 last_packets(struct live *l)
 {
@@ -323,8 +332,10 @@ last_packets(struct live *l)
 	if (l->status != 0 || is_enough(l))
 		return;
 	l->stop = false;
-	ppoll(NULL, 0, &block, NULL);
-	take(l);
+	for (int quiet = 0, turns = 0; quiet < QUIET_BLOCKS && turns < TURNS_MAX && !l->stop; turns++) {
+		ppoll(NULL, 0, &block, NULL);
+		quiet = take(l) > 0 ? 0 : quiet + 1;
+	}
 	if (is_wire(l))
 		wire_turn(true);
 }
