@@ -111,6 +111,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
+	if (conf->doctor)
+		doctor_exec(conf);
 	proxyopts_finish(conf);
 	pipes_finish(conf);
 	if (report_wanted(conf))

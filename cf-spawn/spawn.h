@@ -69,6 +69,7 @@ struct conf {
 	int		 learn_fd;	/* opened by learn.c */
 	long		 learn_threshold;
 	const char	*report_file, *report_format;	/* NULL: none; text */
+	bool		 doctor, doctor_json;
 	const char	*flow_log;	/* as it was named; NULL: none */
 	int		 log_fd;	/* opened by flowlog.c; -1: none */
 	const char	*log_path;	/* set: it is this file */
@@ -326,6 +327,11 @@ void	child_powers_drop(int fd, const struct conf *, const struct identity *);
  */
 int	child_report_read(const struct child *, struct child_report *r, int *pass_fd);
 void	child_go_on(const struct child *);
+
+/* ---- doctor.c: --doctor, and what else cf-doctor does in our place ---- */
+
+_Noreturn void	doctor_become(const char *const *argv);	/* argv[0]: one of paths_libexec */
+_Noreturn void	doctor_exec(const struct conf *);
 
 /* ---- report.c: --report ---- */
 
