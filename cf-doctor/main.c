@@ -6,7 +6,8 @@
  * a recorded run did (flowlog.h); `monitor`, the table of flows on a terminal (monitor.h); `why`
  * (why.h); `policy-test`, which tells what of a recorded run a policy would have refused
  * (poltest.h); `policy-diff`, which compares two (poldiff.h); `audit`,
- * which says what each program may do (audit.h); and `leaks` (leaks.h).
+ * which says what each program may do (audit.h); `pcap` (pcap.h); and `leaks`
+ * (leaks.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -23,6 +24,7 @@
 #include "leaks.h"
 #include "log.h"
 #include "monitor.h"
+#include "pcap.h"
 #include "poldiff.h"
 #include "poltest.h"
 #include "summary.h"
@@ -175,6 +177,7 @@ static const struct cli doctor_cli = {
 	"       cf-doctor policy-test [policy options] [PROFILE] FLOW.jsonl\n"
 	"       cf-doctor policy-diff [options] OLD NEW\n"
 	"       cf-doctor audit [options] [PROGRAM ...]\n"
+	"       cf-doctor pcap [options] FILE.pcapng\n"
 	"       cf-doctor leaks [options] [-- OPTIONS OF CF-SPAWN]",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
@@ -313,7 +316,7 @@ static const struct { const char *word; int (*main)(int, char **); } programs[] 
 	{ "summary", summary_main }, { "monitor", monitor_main }, { "why", why_main },
 	{ "report", report_main }, { "policy-test", poltest_main }, { "policy-diff", poldiff_main },
 	{ "audit", audit_main },
-	{ "leaks", leaks_main }, { LEAK_PROBE, leakprobe_main },
+	{ "pcap", pcap_main }, { "leaks", leaks_main }, { LEAK_PROBE, leakprobe_main },
 };
 
 /* Set picked[] for each name; all when there is none. */
