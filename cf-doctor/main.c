@@ -5,9 +5,8 @@
  * the sealed child of cf-spawn that prints the end of a run (summary.h); `report`, which tells what
  * a recorded run did (flowlog.h); `monitor`, the table of flows on a terminal (monitor.h); `why`
  * (why.h); `policy-test`, which tells what of a recorded run a policy would have refused
- * (poltest.h); `policy-diff`, which compares two (poldiff.h); `audit`,
- * which says what each program may do (audit.h); `pcap` (pcap.h); and `leaks`
- * (leaks.h).
+ * (poltest.h); `policy-diff`, which compares two (poldiff.h); `audit`, which says what each
+ * program may do (audit.h); `pcap` (pcap.h); `profile` (explain.h); and `leaks` (leaks.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -20,6 +19,7 @@
 #include "audit.h"
 #include "cli.h"
 #include "doctor.h"
+#include "explain.h"
 #include "flowlog.h"
 #include "leaks.h"
 #include "log.h"
@@ -178,6 +178,7 @@ static const struct cli doctor_cli = {
 	"       cf-doctor policy-diff [options] OLD NEW\n"
 	"       cf-doctor audit [options] [PROGRAM ...]\n"
 	"       cf-doctor pcap [options] FILE.pcapng\n"
+	"       cf-doctor profile [options] FILE|NAME\n"
 	"       cf-doctor leaks [options] [-- OPTIONS OF CF-SPAWN]",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
@@ -315,8 +316,8 @@ summary_main(int argc, char **argv)
 static const struct { const char *word; int (*main)(int, char **); } programs[] = {
 	{ "summary", summary_main }, { "monitor", monitor_main }, { "why", why_main },
 	{ "report", report_main }, { "policy-test", poltest_main }, { "policy-diff", poldiff_main },
-	{ "audit", audit_main },
-	{ "pcap", pcap_main }, { "leaks", leaks_main }, { LEAK_PROBE, leakprobe_main },
+	{ "audit", audit_main }, { "pcap", pcap_main }, { "profile", explain_main },
+	{ "leaks", leaks_main }, { LEAK_PROBE, leakprobe_main },
 };
 
 /* Set picked[] for each name; all when there is none. */

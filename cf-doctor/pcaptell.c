@@ -281,13 +281,15 @@ pcap_text(const json_t *model)
 	fprintf(f, "childflow capture\nfile: %s\nwritten by: %s\nstatus: %s\n", word(model, "file"),
 	    word(model, "application"), json_is_true(json_object_get(model, "sound")) ? "sound" :
 	    "not sound");
-	json_array_foreach(json_object_get(model, "errors"), i, v)
+	json_array_foreach(json_object_get(model, "errors"), i, v) {
 		fprintf(f, "  at byte %lld: %s\n", number(v, "offset"), word(v, "what"));
+	}
 	if (number(model, "error_count") > (long long)json_array_size(json_object_get(model, "errors")))
 		fprintf(f, "  and more: %lld in all\n", number(model, "error_count"));
 	say_counts(f, model);
-	json_array_foreach(json_object_get(model, "interfaces"), i, v)
+	json_array_foreach(json_object_get(model, "interfaces"), i, v) {
 		say_interface(f, i, v);
+	}
 	fprintf(f, "\nflows: %zu\n", json_array_size(json_object_get(model, "flows")));
 	json_array_foreach(json_object_get(model, "flows"), i, v) {
 		if (i == SHOWN) {

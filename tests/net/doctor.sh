@@ -130,4 +130,24 @@ a_proxy_is_really_asked() {
 }
 it a_proxy_is_really_asked
 
+a_profile_is_explained() {
+	printf 'allow = ["example.test:443"]\nrun_as_root = true\nproxy_password = "hidden"\n%s\n' \
+	    'proxy = "http://203.0.113.10:3128"' >p.toml
+	as_caller "$DOCTOR" profile p.toml >seen
+	like it "$(cat seen)" 'status: valid.*no rule is about: refused.*mind --run-as-root: '
+	like where "$(cat seen)" 'allow: example.test:443.*from [^ ]*p.toml:1'
+	unlike secret "$(cat seen)" hidden
+	local line
+	for line in 'alow = ["x"]' 'allow = ["exa mple"]' 'allow_file = "none.toml"' 'snaplen = -4' 'allow = [' \
+	    'extends = "none.toml"'; do
+		echo "$line" >q.toml
+		status 1 as_caller "$DOCTOR" profile --format json q.toml >seen
+		same "valid, $line" "$(jq .valid seen)" false
+		like "error, $line" "$(jq -r .error seen)" 'toml'
+	done
+	status 1 as_caller "$DOCTOR" profile none
+	status 2 as_caller "$DOCTOR" profile 2>err
+}
+it a_profile_is_explained
+
 done_testing

@@ -60,8 +60,8 @@ what_is_not_whole_is_said() {
 	[ "$(jq '.interfaces[0].cut_packets' report.json)" -gt 0 ]
 	same "payload" "$(of tcp 203.0.113.10:80 .up.payload)" \
 	    "$(fields run.pcapng 'ip.dst == 203.0.113.10 && tcp.dstport == 80' tcp.len | awk '{ n += $1 } END { print n }')"
-	head -c -7 run.pcapng >cut
-	status 1 as_caller "$DOCTOR" pcap cut >out
+	head -c -7 run.pcapng >cut.pcapng
+	status 1 as_caller "$DOCTOR" pcap cut.pcapng >out
 	like cut "$(cat out)" 'not sound.*the last block is cut'
 	status 1 as_caller "$DOCTOR" pcap /etc/passwd >out
 	like other "$(cat out)" 'this is no pcapng file'
