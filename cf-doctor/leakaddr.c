@@ -20,7 +20,7 @@
 
 #include "leaks.h"
 
-#define LIMIT		2000	/* ms for all */
+#define LIMIT		3000	/* ms for all */
 
 unsigned
 leak_interface(void)
