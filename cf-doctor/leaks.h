@@ -150,11 +150,10 @@ struct leak_policy {
 bool	leak_policy_allows(const struct leak_policy *, const struct leak_target *);
 
 struct leak_row {
-	const char	*way;
-	char		 tried[LEAK_DETAIL], why[2 * LEAK_DETAIL];
+	const char	*way, *hint;	/* hint: or NULL */
 	enum leak_outcome outcome;
-	const char	*hint;		/* or NULL */
 	bool		 accepted;
+	char		 tried[LEAK_DETAIL], why[2 * LEAK_DETAIL];
 };
 struct leak_case {
 	const struct leak_world *world;

@@ -96,7 +96,7 @@ pcap_main(int argc, char **argv)
 		    "one capture at a time");
 	}
 	flowlog_open(argv[at]);
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || (p = pcap_new(seed)) == NULL)
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || (p = pcap_new(seed, PCAP_FLOWS)) == NULL)
 		fatalx("out of memory");
 	flowlog_seal(&in_fd, &out_fd, &flowlog_role);
 	ok = read_all(p, in_fd, argv[at]) && tell(p, argv[at], o.json, out_fd) && p->n_errors == 0;

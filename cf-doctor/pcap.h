@@ -59,7 +59,8 @@ struct pcap_flow {
 };
 
 struct pcap_flows {
-	struct pcap_flow *at;		/* open addressing, twice as many slots */
+	struct pcap_flow *at;		/* open addressing */
+	size_t		 max, slots;	/* flows; twice as many slots */
 	uint64_t	 seed;
 	size_t		 n;
 	uint64_t	 beyond;	/* packets of flows for which there was no room */
@@ -67,7 +68,7 @@ struct pcap_flows {
 	uint64_t	 not_ip;
 };
 
-bool	pcap_flows_init(struct pcap_flows *, uint64_t seed);
+bool	pcap_flows_init(struct pcap_flows *, uint64_t seed, size_t max);
 void	pcap_flows_done(struct pcap_flows *);
 /* The flow of this packet, counted; NULL: it is of none.  len: of what there is, orig: on the wire. */
 struct pcap_flow	*pcap_flows_packet(struct pcap_flows *, unsigned linktype, const uint8_t *,
@@ -122,8 +123,8 @@ struct pcap {
 	struct pcap_flows flows;
 };
 
-/* NULL: out of memory. */
-struct pcap	*pcap_new(uint64_t seed);
+/* flows: PCAP_FLOWS, or fewer.  NULL: out of memory. */
+struct pcap	*pcap_new(uint64_t seed, size_t flows);
 void	pcap_free(struct pcap *);
 void	pcap_feed(struct pcap *, const uint8_t *, size_t len);
 /* There is no more. */

@@ -29,7 +29,7 @@ const char *const pcap_kinds[PCAP_KINDS] = { "sections", "interfaces", "packets"
     "statistics", "secrets", "processes", "others" };
 
 struct pcap *
-pcap_new(uint64_t seed)
+pcap_new(uint64_t seed, size_t flows)
 {
 	struct pcap *p = calloc(1, sizeof(*p));
 
@@ -37,7 +37,7 @@ pcap_new(uint64_t seed)
 		return NULL;
 	p->block = malloc(PCAP_BLOCK_MAX);
 	p->name = calloc(PCAP_NAMES, sizeof(*p->name));
-	if (p->block != NULL && p->name != NULL && pcap_flows_init(&p->flows, seed))
+	if (p->block != NULL && p->name != NULL && pcap_flows_init(&p->flows, seed, flows))
 		return p;
 	pcap_free(p);
 	return NULL;

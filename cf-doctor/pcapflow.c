@@ -16,8 +16,6 @@
 #include "pcap.h"
 #include "rd.h"
 
-#define SLOTS		(2 * PCAP_FLOWS)
-
 #define LINK_ETHERNET	1
 #define LINK_RAW	101
 #define LINK_SLL	113
@@ -46,16 +44,17 @@ struct packet {
 };
 
 bool
-pcap_flows_init(struct pcap_flows *f, uint64_t seed)
+pcap_flows_init(struct pcap_flows *f, uint64_t seed, size_t max)
 {
-	*f = (struct pcap_flows){ .at = calloc(SLOTS, sizeof(*f->at)), .seed = seed };
+	*f = (struct pcap_flows){ .at = calloc(2 * max, sizeof(*f->at)), .seed = seed, .max = max,
+	    .slots = 2 * max };
 	return f->at != NULL;
 }
 
 void
 pcap_flows_done(struct pcap_flows *f)
 {
-	for (size_t i = 0; f->at != NULL && i < SLOTS; i++)
+	for (size_t i = 0; f->at != NULL && i < f->slots; i++)
 		free(f->at[i].comment);
 	free(f->at);
 }
@@ -249,11 +248,11 @@ flow_find(struct pcap_flows *f, const struct packet *p)
 	/* The same both ways. */
 	uint64_t h = end_hash(f->seed, &p->src) + end_hash(f->seed, &p->dst) + p->proto;
 
-	for (size_t i = mix(f->seed, &h, sizeof(h)) % SLOTS;; i = (i + 1) % SLOTS) {
+	for (size_t i = mix(f->seed, &h, sizeof(h)) % f->slots;; i = (i + 1) % f->slots) {
 		struct pcap_flow *flow = &f->at[i];
 
 		if (flow->proto == 0)
-			return f->n < PCAP_FLOWS ? flow : NULL;
+			return f->n < f->max ? flow : NULL;
 		if (flow->proto == p->proto &&
 		    ((addr_equal(&flow->from, &p->src) && addr_equal(&flow->to, &p->dst)) ||
 		    (addr_equal(&flow->from, &p->dst) && addr_equal(&flow->to, &p->src))))

@@ -126,7 +126,7 @@ flows_json(const struct pcap *p)
 	json_t *out = json_array();
 	size_t n = 0;
 
-	for (size_t i = 0; sorted != NULL && i < (size_t)2 * PCAP_FLOWS; i++)
+	for (size_t i = 0; sorted != NULL && i < p->flows.slots; i++)
 		if (p->flows.at[i].proto != 0)
 			sorted[n++] = &p->flows.at[i];
 	if (n > 0)

@@ -86,8 +86,8 @@ text(const struct report *r)
 		printf("[%s] %s\n", words_for(r, i)->mark, r->check[i]->label);
 		put("  ", r->finding[i].detail);
 		if (r->finding[i].hint[0] != '\0') {
-			put("  why: ", r->check[i]->why);
 			put("  hint: ", r->finding[i].hint);
+			put("  why: ", r->check[i]->why);
 		}
 	}
 }

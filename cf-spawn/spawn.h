@@ -69,13 +69,13 @@ struct conf {
 	int		 learn_fd;	/* opened by learn.c */
 	long		 learn_threshold;
 	const char	*report_file, *report_format;	/* NULL: none; text */
-	bool		 doctor, doctor_json;
 	const char	*flow_log;	/* as it was named; NULL: none */
 	int		 log_fd;	/* opened by flowlog.c; -1: none */
 	const char	*log_path;	/* set: it is this file */
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
 	bool		 dns_mode_said;
+	bool		 doctor, doctor_json;
 	struct proxyopts proxy;
 	struct pipes	 pipes;
 	long		 flow_updates;	/* seconds; 0: none */

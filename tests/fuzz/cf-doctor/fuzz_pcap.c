@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	char *text[3];
 
 	for (size_t k = 0; k < 3; k++) {
-		struct pcap *p = pcap_new(len);
+		struct pcap *p = pcap_new(len, 8);
 
 		if (p == NULL)
 			abort();

@@ -131,7 +131,7 @@ setup(void)
 {
 	big = false;
 	w = wr_over(file, sizeof(file));
-	ck_assert_ptr_nonnull(p = pcap_new(1));
+	ck_assert_ptr_nonnull(p = pcap_new(1, 2));
 }
 
 static void
@@ -274,6 +274,20 @@ START_TEST(file_that_is_cut_is_not_sound)
 }
 END_TEST
 
+START_TEST(flows_are_bounded)
+{
+	put_section();
+	put_interface(9);
+	for (uint8_t port = 1; port < 6; port++) {
+		put_tcp(true, 1, 2, 0, 10);
+		w.p[-39] = port;	/* the source, in the TCP header */
+	}
+	feed();
+	ck_assert_uint_eq(p->flows.n, 2);
+	ck_assert_uint_eq(p->flows.beyond, 3);
+}
+END_TEST
+
 START_TEST(nothing_is_not_sound)
 {
 	feed();
@@ -296,6 +310,7 @@ main(void)
 	tcase_add_test(tc, times_that_go_back_are_counted);
 	tcase_add_loop_test(tc, what_is_wrong_is_said, 0, (int)LEN(broken));
 	tcase_add_test(tc, file_that_is_cut_is_not_sound);
+	tcase_add_test(tc, flows_are_bounded);
 	tcase_add_test(tc, nothing_is_not_sound);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
