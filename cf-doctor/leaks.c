@@ -171,6 +171,14 @@ sandbox_add(struct line *l, const struct options *o, int argc, char **argv, int 
 
 /* ---- running it ---- */
 
+static volatile sig_atomic_t	stopped;	/* by a signal */
+
+static void
+on_stop(int sig)
+{
+	stopped = sig;
+}
+
 struct running {
 	pid_t	 pid;
 	int	 out;			/* the probe's lines */
@@ -235,7 +243,7 @@ watch(struct running *run, struct leak_host *host, const char *nonce, struct lea
 	long end = ms_now() + RUN_LIMIT, left;
 	int fds[8];
 
-	while ((left = end - ms_now()) > 0) {
+	while (stopped == 0 && (left = end - ms_now()) > 0) {
 		struct pollfd p[9] = { { .fd = run->out, .events = POLLIN } };
 		size_t n = leak_host_fds(host, fds);
 
@@ -361,7 +369,7 @@ try_all(const struct options *o, int argc, char **argv, struct leak_world *w, st
 	(void)lseek(err, 0, SEEK_SET);
 	run_probe(&l, host, w, inside, err, log_fd);
 	log_read(log, w, log_fd);
-	if (!inside->finished) {
+	if (!inside->finished && stopped == 0) {
 		log_warnx("the probe did not run to its end inside");
 		stderr_tell(err);
 	}
@@ -394,10 +402,14 @@ leaks_main(int argc, char **argv)
 		c.log = NULL, c.policy = NULL;
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, on_stop);	/* what was made is to be gone then, too */
+	signal(SIGTERM, on_stop);
 	if ((host = leak_host_new(&w)) == NULL)
 		return 1;
 	finished = try_all(&o, argc, argv, &w, host, &outside, &inside, &log);
 	leak_host_free(host);
+	if (stopped != 0)
+		return 128 + (int)stopped;
 	n = leak_judge(&c, row);
 	accept_ways(&o, row, n);
 	status = leak_tell(row, n, command_text(&o, argc, argv), o.json);

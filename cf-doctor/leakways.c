@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,6 +23,7 @@
 #include <unistd.h>
 
 #include "leaks.h"
+#include "leaktry.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -67,25 +67,11 @@ try_netlink(const struct leak_world *w, char *detail)
 	return said(detail, fd != -1, "made one");
 }
 
-static int
-socket_of(int family)
-{
-	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW };
-	int fd = -1, err = 0;
-
-	for (size_t i = 0; i < COUNT(types) && fd == -1; i++)
-		if ((fd = socket(family, types[i], 0)) == -1 &&
-		    (err == 0 || err == ESOCKTNOSUPPORT || err == EPROTONOSUPPORT))
-			err = errno;
-	errno = err;
-	return fd;
-}
-
 static enum leak_result
 try_vsock(const struct leak_world *w, char *detail)
 {
 	(void)w;
-	return said(detail, socket_of(AF_VSOCK) != -1, "made one");
+	return said(detail, family_socket(AF_VSOCK) != -1, "made one");
 }
 
 /* All but those that belong to a network namespace, and cryptography. */
@@ -103,7 +89,7 @@ try_families(const struct leak_world *w, char *detail)
 
 		for (size_t i = 0; i < COUNT(own); i++)
 			known = known || family == own[i];
-		if (known || (fd = socket_of(family)) == -1)
+		if (known || (fd = family_socket(family)) == -1)
 			continue;
 		close(fd);
 		if (len < LEAK_DETAIL - 8)
@@ -127,52 +113,29 @@ try_io_uring(const struct leak_world *w, char *detail)
 	return said(detail, syscall(SYS_io_uring_setup, 4, params) != -1, "made a ring");
 }
 
-#if defined(__x86_64__)
-/* By the i386 table: 425 is io_uring_setup, 359 is socket. */
-static int
-i386(unsigned nr, unsigned a, unsigned b, unsigned c)
-{
-	int rc;
-
-	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(nr), "b"(a), "c"(b), "d"(c)
-	    : "memory", "r8", "r9", "r10", "r11");
-	errno = rc < 0 ? -rc : 0;
-	return rc < 0 ? -1 : rc;
-}
-
 static enum leak_result
 try_i386(const struct leak_world *w, char *detail)
 {
-	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT,
-	    -1, 0);
-	bool ring, vsock;
+	bool ring = call_i386(I386_IO_URING_SETUP, 0, 0, 0) != -1 || errno == EINVAL || errno == EFAULT;
+	bool vsock = !ring && call_i386(I386_SOCKET, AF_VSOCK, SOCK_STREAM, 0) != -1;
 
 	(void)w;
-	if (low == MAP_FAILED)
-		return LEAK_NONE;
-	ring = i386(425, 4, (unsigned)(uintptr_t)low, 0) != -1;
-	vsock = i386(359, AF_VSOCK, SOCK_STREAM, 0) != -1;
-	return said(detail, ring || vsock, ring ? "made a ring" : "made a vsock socket");
+	return said(detail, ring || vsock, ring ? "a ring can be made" : "made a vsock socket");
 }
 
 static enum leak_result
 try_x32(const struct leak_world *w, char *detail)
 {
-	(void)w;
-	return said(detail, syscall(0x40000000L | SYS_socket, AF_INET, SOCK_STREAM, 0) != -1,
-	    "made a socket");
-}
+#if defined(__x86_64__)
+	bool made = syscall(0x40000000L | SYS_socket, AF_INET, SOCK_STREAM, 0) != -1;
 #else
-static enum leak_result
-try_none(const struct leak_world *w, char *detail)
-{
-	(void)w;
-	snprintf(detail, LEAK_DETAIL, "this machine has no such table");
-	return LEAK_NONE;
-}
-#define try_i386	try_none
-#define try_x32		try_none
+	bool made = false;
+
+	errno = ENOSYS;
 #endif
+	(void)w;
+	return said(detail, made, "made a socket");
+}
 
 /* With something to call out, the kernel starts a program of the host, and notes what came of it. */
 static enum leak_result
