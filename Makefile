@@ -58,7 +58,7 @@ ALSO.cf-upstream-tls := $(patsubst %.c,%.o,$(filter-out cf-proxy/upstream/notls.
 ALSO.cf-doctor   := $(patsubst %,cf-spawn/%.o,batch held kpath netlink nftables routing tun)
 # Profiles mean the same to both.
 ALSO.cf-doctor   += $(patsubst %,cf-spawn/%.o,capture convert helpgroups hosts identity options profile profile_key \
-	pipes proxyopts runopts seal settings tomlread trust)
+	pipes proxyopts runopts seal settings tighten tomlread trust)
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libuv1-dev libc-ares-dev libpcap-dev libseccomp-dev \
 	libjansson-dev libmnl-dev libidn2-dev libncurses-dev libnghttp2-dev nettle-dev libssl-dev \

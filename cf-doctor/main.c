@@ -5,8 +5,8 @@
  * the sealed child of cf-spawn that prints the end of a run (summary.h); `report`, which tells what
  * a recorded run did (flowlog.h); `monitor`, the table of flows on a terminal (monitor.h); `why`
  * (why.h); `policy-test`, which tells what of a recorded run a policy would have refused
- * (poltest.h); `policy-diff`, which compares two (poldiff.h); and `audit`, which says what each
- * program may do (audit.h).
+ * (poltest.h); `policy-diff`, which compares two (poldiff.h); `audit`, which says what each
+ * program may do (audit.h); `pcap` (pcap.h); `profile` (explain.h); and `leaks` (leaks.h).
  *
  * Exit: 0 ready or printed, 1 blocked or failed, 2 wrong command line.
  *
@@ -19,9 +19,12 @@
 #include "audit.h"
 #include "cli.h"
 #include "doctor.h"
+#include "explain.h"
 #include "flowlog.h"
+#include "leaks.h"
 #include "log.h"
 #include "monitor.h"
+#include "pcap.h"
 #include "poldiff.h"
 #include "poltest.h"
 #include "summary.h"
@@ -120,7 +123,23 @@ set_version(void *conf, const char *arg, char *why)
 	exit(0);
 }
 
+static bool
+set_proxy(void *conf, const char *arg, char *why)
+{
+	const char *reason;
+
+	(void)conf;
+	if (doctor_proxies.n == HOPS_MAX)
+		snprintf(why, CLI_WHY_LEN, "a chain has at most %d proxies", HOPS_MAX);
+	else if ((reason = hop_parse(arg, &doctor_proxies.hop[doctor_proxies.n])) != NULL)
+		snprintf(why, CLI_WHY_LEN, "%s", reason);
+	else
+		return ++doctor_proxies.n > 0;
+	return false;
+}
+
 static const struct cli_option doctor_options[] = {
+	{ 'p', "proxy",    "URL",  set_proxy,       "ask this upstream proxy, too", CLI_LIST },
 	{ 0,   "format",   "FORM", set_json,        "text (the default) or json" },
 	{ 'h', "help",     NULL,   set_doctor_help, "print this" },
 	{ 'n', "check",    NULL,   set_print,       "list the checks and why each matters; run none" },
@@ -157,7 +176,10 @@ static const struct cli doctor_cli = {
 	"       cf-doctor why [options of a policy] DEST\n"
 	"       cf-doctor policy-test [policy options] [PROFILE] FLOW.jsonl\n"
 	"       cf-doctor policy-diff [options] OLD NEW\n"
-	"       cf-doctor audit [options] [PROGRAM ...]",
+	"       cf-doctor audit [options] [PROGRAM ...]\n"
+	"       cf-doctor pcap [options] FILE.pcapng\n"
+	"       cf-doctor profile [options] FILE|NAME\n"
+	"       cf-doctor leaks [options] [-- OPTIONS OF CF-SPAWN]",
 	"Say whether this host can run commands in a network of their own, and what to change.",
 	doctor_options
 };
@@ -291,6 +313,13 @@ summary_main(int argc, char **argv)
 	return summary_run(&o.summary);
 }
 
+static const struct { const char *word; int (*main)(int, char **); } programs[] = {
+	{ "summary", summary_main }, { "monitor", monitor_main }, { "why", why_main },
+	{ "report", report_main }, { "policy-test", poltest_main }, { "policy-diff", poldiff_main },
+	{ "audit", audit_main }, { "pcap", pcap_main }, { "profile", explain_main },
+	{ "leaks", leaks_main }, { LEAK_PROBE, leakprobe_main },
+};
+
 /* Set picked[] for each name; all when there is none. */
 static void
 pick(char **names, int n, bool *picked)
@@ -322,20 +351,9 @@ main(int argc, char *argv[])
 
 	sandbox_audit_asked(argc, argv, "cf-doctor", roles, NULL);
 	log_init("cf-doctor", 0);
-	if (argc > 1 && strcmp(argv[1], "summary") == 0)
-		return summary_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "monitor") == 0)
-		return monitor_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "why") == 0)
-		return why_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "report") == 0)
-		return report_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "policy-test") == 0)
-		return poltest_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "policy-diff") == 0)
-		return poldiff_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "audit") == 0)
-		return audit_main(argc - 1, argv + 1);
+	for (size_t i = 0; argc > 1 && i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strcmp(argv[1], programs[i].word) == 0)
+			return programs[i].main(argc - 1, argv + 1);
 	first = cli_parse(&doctor_cli, &o, argc, argv, 2);
 	pick(argv + first, argc - first, picked);
 	if (!o.print)

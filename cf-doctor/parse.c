@@ -1,5 +1,5 @@
 /*
- * parse.c - two small file formats; see doctor.h.  Pure.
+ * parse.c - small file formats; see doctor.h.  Pure.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -65,4 +65,20 @@ subid_parse(const char *text, size_t len, const char *user, uid_t uid)
 			sum += strtoul(count + 1, NULL, 10);
 	}
 	return sum;
+}
+
+bool
+status_parse(const char *text, size_t len, const char *key, char *buf, size_t size)
+{
+	const char *end = text + len;
+	size_t key_len = strlen(key);
+	char line[LINE_LEN];
+
+	while (line_next(&text, end, line))
+		if (strncmp(line, key, key_len) == 0 && line[key_len] == ':') {
+			snprintf(buf, size, "%s", line + key_len + 1 +
+			    strspn(line + key_len + 1, " \t"));
+			return true;
+		}
+	return false;
 }

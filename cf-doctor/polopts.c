@@ -79,6 +79,23 @@ polopts_walk(struct polopts *p, const struct cli *cli, void *conf, int argc, cha
 	return cli_walk(cli, take, &w, argc, argv, 2);
 }
 
+bool
+polopts_add(struct polopts *p, const char *name, const char *text, bool negated)
+{
+	size_t kept = 0;
+
+	if (!is_policy(name))
+		return false;
+	for (size_t i = 0; negated && i < p->n; i++)
+		if (strcmp(p->given[i].name, name) != 0)
+			p->given[kept++] = p->given[i];
+	if (negated)
+		p->n = kept;
+	else
+		*given_new(p) = (struct polopts_given){ name, text };
+	return true;
+}
+
 void
 polopts_profile(struct polopts *p, const char *word)
 {

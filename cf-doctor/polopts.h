@@ -51,6 +51,8 @@ bool	polopts_none(void *, const char *, char *);
 
 /* cli_parse() with rows of a policy, which go to p; the others go to conf. */
 int	polopts_walk(struct polopts *p, const struct cli *, void *conf, int argc, char **argv);
+/* One option of cf-spawn, or that it is taken back; false: it makes no policy. */
+bool	polopts_add(struct polopts *, const char *name, const char *text, bool negated);
 /* One more --profile, below those that are given. */
 void	polopts_profile(struct polopts *, const char *word);
 /* Ends the process where a profile or a value is wrong. */

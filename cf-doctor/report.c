@@ -15,7 +15,7 @@
 #include "log.h"
 
 #define BACKEND	"rootless-internal"
-#define MOST	32			/* checks; the table has fewer */
+#define MOST	64			/* checks; the table has fewer */
 
 struct report {
 	const struct check	*check[MOST];
@@ -36,7 +36,8 @@ words_for(const struct report *r, size_t i)
 	    warn = { "WARN", "warning", "LIMITED", "limited" },
 	    fatal = { "FATAL", "fatal", "UNAVAILABLE", "unavailable" };
 
-	return r->finding[i].ok ? &ok : r->check[i]->fatal ? &fatal : &warn;
+	return r->finding[i].ok ? &ok :
+	    r->check[i]->fatal && !r->finding[i].lesser ? &fatal : &warn;
 }
 
 static const char *
@@ -53,7 +54,7 @@ gather(struct report *r, const bool *picked)
 			continue;
 		r->check[r->n] = &checks[i];
 		checks[i].run(&r->finding[r->n]);
-		if (!r->finding[r->n].ok && checks[i].fatal)
+		if (!r->finding[r->n].ok && checks[i].fatal && !r->finding[r->n].lesser)
 			r->blocked = true;
 		else if (!r->finding[r->n].ok)
 			r->warned = true;
@@ -84,9 +85,20 @@ text(const struct report *r)
 	for (size_t i = 0; i < r->n; i++) {
 		printf("[%s] %s\n", words_for(r, i)->mark, r->check[i]->label);
 		put("  ", r->finding[i].detail);
-		if (r->finding[i].hint[0] != '\0')
+		if (r->finding[i].hint[0] != '\0') {
 			put("  hint: ", r->finding[i].hint);
+			put("  why: ", r->check[i]->why);
+		}
 	}
+}
+
+/* JSON is UTF-8, and a label or a path may be anything. */
+static json_t *
+clean(const char *text)
+{
+	char out[4 * sizeof(((struct finding *)0)->detail) + 8];
+
+	return text[0] == '\0' ? json_null() : json_string(log_escape(out, sizeof(out), text));
 }
 
 static void
@@ -97,12 +109,13 @@ json(const struct report *r)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct finding *f = &r->finding[i];
 
-		json_array_append_new(capabilities, json_pack("{s:s, s:s, s:s, s:s}",
+		json_array_append_new(capabilities, json_pack("{s:s, s:s, s:s, s:o}",
 		    "key", r->check[i]->key, "label", r->check[i]->ability,
-		    "status", words_for(r, i)->capability, "detail", f->detail));
-		json_array_append_new(preflight, json_pack("{s:s, s:s, s:s, s:s?}",
+		    "status", words_for(r, i)->capability, "detail", clean(f->detail)));
+		json_array_append_new(preflight, json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}",
 		    "label", r->check[i]->label, "status", words_for(r, i)->preflight,
-		    "detail", f->detail, "hint", f->hint[0] != '\0' ? f->hint : NULL));
+		    "detail", clean(f->detail), "hint", clean(f->hint),
+		    "check", r->check[i]->name, "why", r->check[i]->why));
 	}
 	all = json_pack("{s:s, s:i, s:i, s:s, s:o, s:o}", "backend", BACKEND,
 	    "uid", (int)getuid(), "euid", (int)geteuid(), "status", status(r),

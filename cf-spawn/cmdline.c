@@ -113,6 +113,8 @@ options_parse(struct conf *conf, int argc, char **argv)
 	if (!settings_apply(&settings, conf, why))
 		fatalx("%s", why);
 	conf->command = command_of(&settings);
+	if (conf->doctor)
+		doctor_exec(conf);
 	runopts_check(conf, &settings);
 	attach_check(conf, &settings);
 	proxyopts_finish(conf);

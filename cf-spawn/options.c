@@ -117,6 +117,7 @@ SWITCH(dry_run)
 SWITCH(fail_on_leak)
 SWITCH(dump_profile)
 SWITCH(dump_secrets)
+SWITCH(doctor)
 TEXT(hosts_file)
 TEXT(report_file)
 TEXT(learn_file)
@@ -202,14 +203,13 @@ set_deny_answer(void *conf, const char *arg, char *why)
 static bool
 set_summary_format(void *conf, const char *arg, char *why)
 {
-	bool json = strcmp(arg, "json") == 0;
+	return cli_text_or_json(arg, &((struct conf *)conf)->summary_json, why);
+}
 
-	if (!json && strcmp(arg, "text") != 0) {
-		snprintf(why, CLI_WHY_LEN, "it is neither text nor json");
-		return false;
-	}
-	((struct conf *)conf)->summary_json = json;
-	return true;
+static bool
+set_doctor_format(void *conf, const char *arg, char *why)
+{
+	return cli_text_or_json(arg, &((struct conf *)conf)->doctor_json, why);
 }
 
 static bool
@@ -347,6 +347,10 @@ const struct cli_option options_table[] = {
 	  "say what a run did, from its flow log; nothing is run", CLI_NOW },
 	{ 0,   "report-format",	"text|markdown|json|html",		set_report_format,
 	  "the form of --report (text)" },
+	{ 0,   "doctor",	NULL,		set_doctor,
+	  "say whether this host can do it, and what to change; nothing is run", CLI_NOW },
+	{ 0,   "doctor-format",	"text|json",	set_doctor_format,
+	  "the form of --doctor (text)" },
 	{ 0,   "status-fd",	"N",		set_status_fd,
 	  "write start, end and reason to descriptor N (JSON lines)" },
 	RUNOPTS_ROWS,

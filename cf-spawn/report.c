@@ -5,10 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "log.h"
 #include "spawn.h"
 
@@ -22,11 +18,10 @@ void
 report_exec(const struct conf *conf)
 {
 	const char *form = conf->report_format != NULL ? conf->report_format : "text";
-	char path[4096];
+	const char *const argv[] = { "cf-doctor", "report", "--format", form, "--",
+	    conf->report_file, NULL };
 
 	if (conf->command[0] != NULL)
 		fatalx("--report tells of a run that is over: leave the command out (or --report)");
-	snprintf(path, sizeof(path), "%s/cf-doctor", paths_libexec);
-	execl(path, "cf-doctor", "report", "--format", form, "--", conf->report_file, (char *)NULL);
-	fatal("cannot run %s (install childflow again)", path);
+	doctor_become(argv);
 }

@@ -76,6 +76,7 @@ struct conf {
 	enum tcp_path	 tcp_path;
 	bool		 synthetic;	/* --dns-mode */
 	bool		 dns_mode_said;
+	bool		 doctor, doctor_json;
 	struct proxyopts proxy;
 	struct pipes	 pipes;
 	struct runopts	 runs;
@@ -343,6 +344,11 @@ pid_t	child_beside(void);
  */
 int	child_report_read(const struct child *, struct child_report *r, int *fds, size_t max);
 void	child_go_on(const struct child *);
+
+/* ---- doctor.c: --doctor, and what else cf-doctor does in our place ---- */
+
+_Noreturn void	doctor_become(const char *const *argv);	/* argv[0]: one of paths_libexec */
+_Noreturn void	doctor_exec(const struct conf *);
 
 /* ---- report.c: --report ---- */
 

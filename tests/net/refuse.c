@@ -13,6 +13,7 @@
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,10 @@ static const struct thing {
 	{ "nf_tables",	SYS_socket, { { 0, AF_NETLINK }, { 2, NETLINK_NETFILTER } }, 2,
 	  EPROTONOSUPPORT },
 	{ "tproxy6",	SYS_setsockopt, { { 1, IPPROTO_IPV6 }, { 2, IPV6_TRANSPARENT } }, 2, EPERM },
+	{ "unshare",	SYS_unshare, { { 0, 0 } }, 0, EPERM },
+	{ "mount",	SYS_mount, { { 0, 0 } }, 0, EPERM },
+	{ "userns",	SYS_unshare, { { 0, CLONE_NEWUSER } }, 1, EPERM },
+	{ "icmp",	SYS_socket, { { 0, AF_INET }, { 2, IPPROTO_ICMP } }, 2, EACCES },
 	/* All can be built; the connection that tries it does not arrive. */
 	{ "accept",	SYS_accept4, { { 0, 0 } }, 0, EPERM },
 };

@@ -33,6 +33,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../cf-doctor/leaktry.h"
+
 #define HELD_FD		9
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -41,41 +43,13 @@
 static int
 try_family(const char *arg)
 {
-	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET };
-	int fd = -1, err = 0;
-
-	for (size_t i = 0; i < COUNT(types) && fd == -1; i++) {
-		fd = socket(atoi(arg), types[i], 0);
-		/* Not this type, or not without privilege: the family itself is there. */
-		if (fd == -1 && (err == 0 || err == ESOCKTNOSUPPORT || err == EPROTONOSUPPORT))
-			err = errno;
-	}
-	errno = err;
-	return fd == -1 ? -1 : 0;
-}
-
-/* The i386 table of numbers, as a program of 64 bits can use it too. */
-static int
-call_i386(unsigned nr, unsigned a, unsigned b, unsigned c)
-{
-#if defined(__x86_64__)
-	int rc;
-
-	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(nr), "b"(a), "c"(b), "d"(c)
-	    : "memory", "r8", "r9", "r10", "r11");
-	errno = rc < 0 ? -rc : 0;
-	return rc < 0 ? -1 : 0;
-#else
-	(void)nr, (void)a, (void)b, (void)c;
-	errno = ENOSYS;
-	return -1;
-#endif
+	return family_socket(atoi(arg)) == -1 ? -1 : 0;
 }
 
 static int
 try_i386_socket(const char *arg)
 {
-	return call_i386(359, (unsigned)atoi(arg), SOCK_STREAM, 0);
+	return call_i386(I386_SOCKET, (unsigned)atoi(arg), SOCK_STREAM, 0) == -1 ? -1 : 0;
 }
 
 static int
@@ -90,7 +64,7 @@ try_i386_socketcall(const char *arg)
 	args[0] = (uint32_t)atoi(arg);
 	args[1] = SOCK_STREAM;
 	args[2] = 0;
-	return call_i386(102, 1, (unsigned)(uintptr_t)args, 0);
+	return call_i386(I386_SOCKETCALL, 1, (unsigned)(uintptr_t)args, 0) == -1 ? -1 : 0;
 }
 
 static int
@@ -100,7 +74,8 @@ try_i386_io_uring(const char *arg)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
 	(void)arg;
-	return params == MAP_FAILED ? -1 : call_i386(425, 4, (unsigned)(uintptr_t)params, 0);
+	return params == MAP_FAILED ||
+	    call_i386(I386_IO_URING_SETUP, 4, (unsigned)(uintptr_t)params, 0) == -1 ? -1 : 0;
 }
 
 static int
