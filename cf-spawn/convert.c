@@ -174,7 +174,7 @@ profile_convert(const char *text, size_t len, struct toml_doc *doc, struct toml_
 		ok = toml_read(json, json_len, doc, err);
 	else {
 		*doc = (struct toml_doc){ 0 };
-		*err = (struct toml_error){ .text = "cf-toml could not read it to its end" };
+		*err = (struct toml_error){ .text = "cf-toml could not read it to its end (is it TOML?)" };
 	}
 	free(json);
 	return ok;
