@@ -347,8 +347,9 @@ help_and_version_are_answers() {
 	cf --help | cmp - help
 	same stderr "$(cat err)" ""
 	local word
+	cf --help all >help
 	for word in --dns --hosts-file --summary --status-fd --cap-net-raw --map-subids --wait --user; do
-		grep -q -e "$word" help || failed "$word is not in --help"
+		grep -q -e "$word" help || failed "$word is not in --help all"
 	done
 	like version "$(cf -V)" '^cf-spawn .*[0-9]+\.[0-9]+'
 	same "the same" "$(cf --version)" "$(cf -V)"
