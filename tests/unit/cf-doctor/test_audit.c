@@ -29,7 +29,7 @@ START_TEST(what_is_right_is_printed)
 	audit_print(f, o);
 	fclose(f);
 	ck_assert_ptr_nonnull(strstr(text, "cf-x: d\n"));
-	ck_assert_ptr_nonnull(strstr(text, "ioctl, 1 is X"));
+	ck_assert_ptr_nonnull(strstr(text, "ioctl, argument 1 is X"));
 	ck_assert_ptr_nonnull(strstr(text, "namespaces of its own: user\n"));
 	ck_assert_ptr_nonnull(strstr(text, "limits: core 0\n"));
 	ck_assert_ptr_nonnull(strstr(text, "once sealed:\n      nothing\n"));
