@@ -20,12 +20,19 @@
 
 const struct sandbox_row *const dns_sandbox[] = {
 	sandbox_base, sandbox_loop, sandbox_chan_plain, flow_rows, learn_rows, rulesfd_rows,
-	NULL
+	far_rows, NULL
 };
 const struct sandbox_role dns_role = {
 	.name = "cf-dns", .does = "answers the tree's queries, asks resolvers",
 	.tables = dns_sandbox, .leaves = SANDBOX_NO_NET,
 };
+
+/* Is a program of the user's behind us?  It may still say something when all is over. */
+static bool
+is_piped(const struct chan *source)
+{
+	return chan_peer(source) != 0 && (chan_caps(source) & MSG_CAP_FD) == 0;
+}
 
 static void
 on_end(struct chan *c, const char *why)
@@ -37,7 +44,10 @@ on_end(struct chan *c, const char *why)
 		    c == dns->far ? R_DNS : c == dns->names ? R_PROXY : c == dns->dial ? R_DIAL : R_SPAWN), why);
 		dns->status = 1;
 	}
-	uv_stop(&dns->loop);
+	if (c == dns->stack && why == NULL && is_piped(dns->far != NULL ? dns->far : dns->dial))
+		chan_uv_leave(dns->source_uv);	/* and then we are called for that */
+	else
+		uv_stop(&dns->loop);
 }
 
 /* The servers are ready, so we are: the client may ask from now on. */
@@ -99,13 +109,11 @@ names_open(struct dns *dns, int fd, struct chan_uv *stack_uv)
 static void
 source_open(struct dns *dns, const struct dns_fds *fds)
 {
-	struct chan_uv *uv;
-
 	if (fds->far != -1) {
-		dns->far = channel(dns, fds->far, fds->far, R_DNS, &uv);
+		dns->far = channel(dns, fds->far, fds->far, R_DNS, &dns->source_uv);
 		chan_on_hello(dns->far, on_far_hello);
 	} else {
-		dns->dial = channel(dns, fds->dial, fds->dial, R_DIAL, &uv);
+		dns->dial = channel(dns, fds->dial, fds->dial, R_DIAL, &dns->source_uv);
 		chan_on_hello(dns->dial, on_dial_hello);
 	}
 }

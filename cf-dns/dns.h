@@ -172,6 +172,7 @@ struct dns {
 	int		 epoll_fd;	/* all sockets to resolvers, behind `poll` */
 	struct chan	*stack, *dial;	/* dial: NULL where there is */
 	struct chan	*far;		/* another cf-dns, or NULL */
+	struct chan_uv	*source_uv;	/* far's or dial's */
 	uint64_t	 last_far;
 	struct chan	*names;		/* to cf-proxy's policy stage, or NULL */
 	struct chan	*control;	/* to cf-spawn, or NULL */
@@ -305,6 +306,7 @@ answer_hook	 kept_store;
 /* ---- far.c: another cf-dns in place of resolvers ---- */
 
 extern const struct chan_handler far_handlers[];
+extern const struct sandbox_row far_rows[];
 
 void	far_ask(struct query *);
 

@@ -15,9 +15,15 @@
  * SPDX-License-Identifier: MIT
  */
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "dns.h"
 #include "log.h"
+
+const struct sandbox_row far_rows[] = {
+	ALLOW(shutdown,	"at the end: tell a helper of the user's that this was all"),
+	{ 0 }
+};
 
 /*
  * Over "TCP", so that nothing is cut: what the asker's datagrams hold is known here.  Whose server

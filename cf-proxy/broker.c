@@ -426,13 +426,26 @@ on_drain_timeout(uv_timer_t *t)
 	uv_stop(&b->loop);
 }
 
+/* All is written.  A dialler behind a pipe is the user's, and may still say something. */
+static void
+dialler_leave(struct broker *b)
+{
+	if ((chan_caps(b->dialler) & MSG_CAP_FD) != 0 || chan_peer(b->dialler) == 0) {
+		uv_stop(&b->loop);
+	} else if (!b->left) {
+		b->left = true;
+		uv_timer_stop(&b->drain);
+		chan_uv_leave(b->dialler_uv);
+	}
+}
+
 /* What was queued for the dialler still goes out: it may be payload. */
 void
 broker_finish(struct broker *b)
 {
 	payload_end(b);
 	if (chan_flush(b->dialler) != 1)
-		uv_stop(&b->loop);
+		dialler_leave(b);
 	else
 		uv_timer_start(&b->drain, on_drain_timeout, DRAIN_MS, 0);
 }
@@ -507,7 +520,7 @@ on_dialler_flush(struct chan *c)
 	struct broker *b = chan_arg(c);
 
 	if (b->ending && chan_backlog(c) == 0 && !payload_settles(b))
-		uv_stop(&b->loop);
+		dialler_leave(b);
 	b->client_paused = throttle(b->client_uv, c, b->client_paused);
 }
 

@@ -79,7 +79,7 @@ struct broker {
 	bool		 passes_fds;
 	bool		 keeps;		/* a descriptor of each open flow */
 	size_t		 n_kept;
-	bool		 ending;
+	bool		 ending, left;	/* left: nothing more is for the dialler */
 	int		 status;
 
 	struct idmap	 by_id;

@@ -48,7 +48,7 @@ struct reload {
 
 const struct sandbox_row reload_rows[] = {
 	ALLOW_ARG(fcntl, 1, F_DUPFD_CLOEXEC, "a hand on each flow, to end it"),
-	ALLOW(shutdown,	"end it"),
+	ALLOW(shutdown,	"end it; tell a dialler of the user's that this was all"),
 	{ 0 }
 };
 

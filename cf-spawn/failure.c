@@ -111,6 +111,8 @@ setup_hint(const char *what, int err)
 		{ "make user", ENOSPC,
 		  "user namespaces are used up or switched off (sysctl user.max_user_namespaces, "
 		  "user.max_net_namespaces); try: cf-doctor" },
+		{ "wait until all", ETIMEDOUT,
+		  "one hangs, or this machine is very busy; -v -v says what was started" },
 		{ "create the TUN", EBUSY, "try: cf-doctor tun" },
 		{ "pass descriptors", ETOOMANYREFS,
 		  "a program of this user has sent many that nobody takes: end it, or raise ulimit -n" },

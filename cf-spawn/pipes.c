@@ -79,6 +79,12 @@ pipes_finish(const struct conf *conf)
 }
 
 bool
+pipes_any(const struct conf *conf)
+{
+	return conf->pipes.proxy != NULL || conf->pipes.dns != NULL || conf->pipes.capture != NULL;
+}
+
+bool
 pipes_want_dialler(const struct conf *conf)
 {
 	return conf->pipes.proxy == NULL || conf->proxy.dns_direct;

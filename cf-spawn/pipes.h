@@ -31,6 +31,8 @@ bool	pipes_capture(void *, const char *, char *);
 /* All options have been read: do they go together?  Ends the process where they do not. */
 void	pipes_finish(const struct conf *);
 
+/* Is there any? */
+bool	pipes_any(const struct conf *);
 /* Is cf-proxy's own dialler needed? */
 bool	pipes_want_dialler(const struct conf *);
 /* What cf-dns has behind it in place of that; NULL: the dialler. */

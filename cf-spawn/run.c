@@ -29,10 +29,13 @@
 #include "event.h"
 #include "flowlog.h"
 #include "log.h"
+#include "pipes.h"
 #include "run.h"
 
 #define FINISH_LIMIT_MS		40000	/* cf-netstack gives up after 30 s of its own */
 #define REAP_LIMIT_MS		3000	/* an orderly end takes less than one */
+#define START_LIMIT_MS		20000	/* all is ready in a hundredth of a second */
+#define START_SAID_MS		10000	/* a program of the user's may wait for a person */
 
 long
 run_ms_since(const struct timespec *t)
@@ -283,6 +286,27 @@ start(struct run *r)
 	control_open(&r->told, r->helpers.told_fd, reload_done, r);
 }
 
+/* Until the command runs.  Helpers of ours are ready soon or never; others may take their time. */
+static void
+await_start(struct run *r)
+{
+	bool theirs = pipes_any(r->conf), said = false;
+	long limit = theirs ? START_SAID_MS : START_LIMIT_MS, left;
+
+	while (r->state == STARTING && !r->command_ended) {
+		left = limit - run_ms_since(&r->began);
+		if (left <= 0 && !theirs)
+			failure_setup(r, "wait until all helpers are ready", ETIMEDOUT);
+		if (left <= 0 && !said) {
+			log_warnx("a helper of yours has not said HELLO for %d s; waiting for it (does it ask "
+			    "for a password? ssh -o BatchMode=yes would fail instead)",
+			    START_SAID_MS / 1000);
+			said = true;
+		}
+		watch_turn(r, said ? -1 : (int)left);
+	}
+}
+
 /* From the command's beginning to the end of all that records it. */
 static void
 lead(struct run *r)
@@ -346,6 +370,7 @@ run(struct conf *conf)
 
 	flowlog_phase(PHASE_BOOTSTRAP);
 	start(&r);
+	await_start(&r);
 	lead(&r);
 	flowlog_mend(conf);
 	flowlog_phase(PHASE_RUN);

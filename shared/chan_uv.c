@@ -152,6 +152,22 @@ chan_uv_start(uv_loop_t *loop, struct chan *c, void (*on_end)(struct chan *, con
 	return u;
 }
 
+static void
+on_left(uv_timer_t *t)
+{
+	end(t->data, NULL);
+}
+
+void
+chan_uv_leave(struct chan_uv *u)
+{
+	if (u->ended)
+		return;
+	chan_shutdown(u->chan);
+	chan_uv_pause(u, false);
+	uv_timer_start(&u->again, on_left, CHAN_LEAVE_MS, 0);
+}
+
 void
 chan_uv_on_flush(struct chan_uv *u, void (*fn)(struct chan *))
 {

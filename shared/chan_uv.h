@@ -33,5 +33,11 @@ void		 chan_uv_on_flush(struct chan_uv *, void (*)(struct chan *));
 void		 chan_uv_before_flush(struct chan_uv *, void (*)(struct chan *));
 /* Stop and start reading: how a reader that is full makes the writer wait. */
 void		 chan_uv_pause(struct chan_uv *, bool paused);
+/*
+ * No more comes from us, and all of it is written.  The peer's end is waited for, so that it is no
+ * broken pipe for a program that still writes: on_end is called then, or after CHAN_LEAVE_MS.
+ */
+void		 chan_uv_leave(struct chan_uv *);
+#define CHAN_LEAVE_MS	1000
 
 #endif

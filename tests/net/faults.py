@@ -55,6 +55,10 @@ summary       stop     ended         ended         lost
 remote        stop     unstarted     ended         lost
 spawn         stop     waits         waits         waits
 
+netstack      hang     hung          -no-wait      -no-wait
+dns           hang     hung          -no-wait      -no-wait
+dialler       hang     hung          -no-wait      -no-wait
+
 watcher       memory   -forked       -forked       -forked
 netstack      memory   unstarted     either        -takes-none
 dns           memory   unstarted     either        -takes-none
@@ -97,7 +101,9 @@ remote        mad      garbled       garbled       -unheld
 # Status and reason; the command was started; the pattern of our line (None: no line).
 OUTCOMES = {
     "unstarted": (125, "helper", False, "{who} .*: the command was not started"),
+    "hung": (125, "setup", False, "cannot wait until all helpers are ready: "),
     "ended": (125, "helper", True, "{who} .*: the command's network is gone and the run is over"),
+    "early": (125, "helper", False, "{who} .*: the command's network is gone and the run is over"),
     "lost": (125, "helper", True, "{who} "),
     "record": (125, "record", True, None),
     "garbled": (125, "helper", None, "."),
@@ -106,7 +112,7 @@ OUTCOMES = {
     "waits": (0, "command", True, None),
     "runs": (0, "command", True, None),
 }
-EITHER = {"either": ("ended", "lost", "runs"), "fails": ("unstarted", "ended")}
+EITHER = {"either": ("ended", "lost", "runs"), "fails": ("unstarted", "ended", "early")}
 
 # Who goes mad: what role it says it has, and to whom it does what.
 ALL_WAYS = "rubbish role version oversize type descriptor missing again eof".split()
@@ -135,6 +141,7 @@ LIBEXEC = "/srv/cf/libexec/childflow"
 WORKERS = int(os.environ.get("FAULTS_AT_ONCE", 6))
 LIMIT = 30		# seconds for what has to come
 SOON = 8		# for the end of a run that has failed; and it counts the machine's load
+START_LIMIT = 20		# s that cf-spawn waits for all HELLOs
 
 
 class Wrong(Exception):
@@ -287,7 +294,7 @@ class Cell:
 
     def plan(self):
         """In whose place faulty.c is, and what it does; None: nobody's."""
-        if self.fault in ("kill", "stop", "cut") and self.stage == "before":
+        if self.fault in ("kill", "stop", "hang", "cut") and self.stage == "before":
             return "policy" if self.who in ("watcher", "spawn", "remote") else self.who, "hold"
         if self.fault == "mad":
             role, when = MAD[self.who][0], "before" if self.stage == "before" else "later"
@@ -541,7 +548,7 @@ class Cell:
         wrong = [self.mismatch(o) for o in EITHER.get(self.outcome, (self.outcome,))]
         if all(wrong):
             raise Wrong(", ".join(wrong))
-        if self.took > SOON:
+        if self.took > SOON + (START_LIMIT if self.outcome == "hung" else 0):
             raise Wrong("it took %.1f s" % self.took)
         if self.has("begun") and self.fault != "mad" and not (self.fault == "disk" and self.stage == "before"):
             check_log(self.log)

@@ -218,6 +218,37 @@ it it_says_why_it_does_not_start 'the helper .true. ended with status 0' 'true'
 it it_says_why_it_does_not_start 'not found' '/nonexistent'
 it it_says_why_it_does_not_start 'sent garbage' 'echo Welcome to this host; exec cat'
 
+# Its end is waited for: what it still says is of no interest, but no broken pipe either.
+what_comes_late_is_no_failure() {	# MESSAGES-OF OPTION ...
+	cat >late.py <<-'END'
+	import struct, sys, time
+	def send(message, body):
+	    sys.stdout.buffer.write(struct.pack('<IHHQ', len(body), message, 0, 5) + body)
+	    sys.stdout.buffer.flush()
+	role, late, length = map(int, sys.argv[1:])
+	send(1, struct.pack('<HHI', 1, role, 0))
+	while sys.stdin.buffer.read(16):
+	    pass
+	time.sleep(0.2)
+	send(late, bytes(length))
+	END
+	same output "$(cf "${@:2}" "/usr/bin/python3 $PWD/late.py $1" -- echo fine 2>err)" fine
+	same messages "$(cat err)" ""
+}
+it what_comes_late_is_no_failure "16 38 4" -d 203.0.113.53 --proxy-helper	# DIAL, WINDOW
+it what_comes_late_is_no_failure "4 17 12" --dns-helper			# DNS, ANSWER
+
+# It may ask a person for something, so it is not ended; but nobody has to guess what is waited for.
+who_is_waited_for_is_said() {
+	only_for root
+	cf --proxy-helper 'cat >/dev/null' -d 203.0.113.53 -- true 2>err &
+	until_true 30 grep -q 'a helper of yours has not said HELLO' err
+	kill "$(pids cf-spawn | head -n 1)"
+	wait $! || :
+	until_true 10 nothing_runs
+}
+it who_is_waited_for_is_said
+
 refuses() {	# WHAT OPTION ...
 	local what=$1
 	shift

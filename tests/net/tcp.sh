@@ -115,7 +115,7 @@ many() {
 	stream hold "$1" 6001 "$2" "$3" <in >out 2>err &
 	MANY=$!
 	exec 7>in
-	until_true 30 grep -q ^held out || failed "$(cat err)"
+	until_true 90 grep -q ^held out || failed "$(cat err)"
 }
 
 idle_connections_cost_little() {	# HOST N KIB

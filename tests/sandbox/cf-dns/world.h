@@ -89,7 +89,7 @@ struct world {
 	size_t		ndials;
 	struct fake	fakes[RESOLVERS];
 	struct answer	*last;
-	unsigned	nanswers;
+	unsigned	nanswers, nfailed;	/* nfailed: of these, SERVFAIL */
 	unsigned	nparts;		/* that came, */
 	bool		hold_parts;	/* and none is taken */
 	uint8_t		got[ANSWERS];	/* answers by flow */
@@ -508,6 +508,7 @@ on_answer(struct chan *c, const struct frame *f, int fd)
 	ck_assert_uint_lt(f->flow, ANSWERS);
 	ck_assert_msg(w->got[f->flow]++ == 0, "two answers to query %u", (unsigned)f->flow);
 	w->nanswers++;
+	w->nfailed += f->len > 3 && (f->body[3] & 15) == 2;
 	w->last->flow = f->flow;
 	w->last->len = f->len;
 	memcpy(w->last->msg, f->body, f->len);
