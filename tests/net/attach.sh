@@ -130,12 +130,12 @@ a_bubblewrap_gets_a_network() {
 	MAKER=$!
 	exec 4<info
 	exec 7>go
-	INSIDE=$(sed -n '/child-pid/{s/[^0-9]//gp;q}' <&4)
-	exec 4<&-
+	INSIDE=$(sed -n '/child-pid/{s/[^0-9]//gp;q}' <&4)	# 4 stays open: bwrap goes on writing
 	attach "$INSIDE" -d 203.0.113.53
 	echo >&7
 	exec 7>&-
 	status 0 wait "$MAKER"
+	exec 4<&-
 	same said "$(cat said)" "198.51.100.2 v4.example.test"
 	status 0 wait "$RUN"
 }
