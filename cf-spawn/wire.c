@@ -362,7 +362,7 @@ starts_init(struct start *start, const struct conf *conf)
 		    .wanted = kind_wanted((enum helper_kind)k, conf) && k != HELPER_WATCHER,
 		    .jailed = kinds[k].jailed,
 		    .command = kind_command((enum helper_kind)k, conf), .in = -1, .out = -1 };
-		s->wanted &= kinds[k].program != NULL || s->command != NULL;
+		s->wanted = s->wanted && (kinds[k].program != NULL || s->command != NULL);
 		if (!s->wanted || s->command != NULL)
 			continue;
 		if (k == HELPER_CAPTURE && capture_is_wire(conf)) {
