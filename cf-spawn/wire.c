@@ -363,7 +363,7 @@ starts_init(struct start *start, const struct conf *conf)
 		    .jailed = kinds[k].jailed,
 		    .command = kind_command((enum helper_kind)k, conf), .in = -1, .out = -1 };
 		s->wanted = s->wanted && (kinds[k].program != NULL || s->command != NULL);
-		if (!s->wanted || s->command != NULL)
+		if (!s->wanted || s->command != NULL || kinds[k].program == NULL)
 			continue;
 		if (k == HELPER_CAPTURE && capture_is_wire(conf)) {
 			s->jailed = false;
