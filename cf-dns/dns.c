@@ -15,6 +15,7 @@
 #include "chan_uv.h"
 #include "denial.h"
 #include "dns.h"
+#include "event.h"
 #include "log.h"
 #include "rulesfd.h"
 
@@ -96,13 +97,37 @@ channel(struct dns *dns, int rfd, int wfd, enum role peer, struct chan_uv **uv)
 }
 
 static void
-names_open(struct dns *dns, int fd, struct chan_uv *stack_uv)
+names_open(struct dns *dns, int fd)
 {
 	struct chan_uv *uv;
 
 	dns->names = channel(dns, fd, fd, R_PROXY, &uv);
 	chan_on_hello(dns->names, on_names_hello);
-	chan_uv_before_flush(stack_uv, learn_before_answers);
+}
+
+/* What an answer makes visible is written down, and told to the policy stage, before it. */
+static void
+before_answers(struct chan *stack)
+{
+	const struct dns *dns = chan_arg(stack);
+
+	event_flush();
+	if (dns->names != NULL)
+		learn_before_answers(stack);
+}
+
+static void
+before_queries(struct chan *source)
+{
+	(void)source;
+	event_flush();
+}
+
+static void
+on_sleep(uv_prepare_t *h)
+{
+	(void)h;
+	event_flush();
 }
 
 /* Whom answers come from. */
@@ -126,13 +151,19 @@ dns_open(struct dns *dns, const struct dns_fds *fds)
 
 	if ((rc = uv_loop_init(&dns->loop)) != 0)
 		fatalx("cannot make an event loop: %s", uv_strerror(rc));
+	event_gather();
+	uv_prepare_init(&dns->loop, &dns->sleep);
+	uv_prepare_start(&dns->sleep, on_sleep);
+	uv_unref((uv_handle_t *)&dns->sleep);
 	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS)
 		fatalx("cannot set up c-ares: %s", ares_strerror(rc));
 	/* What is started last is flushed first: an ANSWER leaves before the CLOSE after it. */
 	source_open(dns, fds);
+	chan_uv_before_flush(dns->source_uv, before_queries);
 	dns->stack = channel(dns, fds->r, fds->w, R_STACK, &uv);
+	chan_uv_before_flush(uv, before_answers);
 	if (fds->names != -1)
-		names_open(dns, fds->names, uv);
+		names_open(dns, fds->names);
 	if (fds->control != -1) {
 		dns->control = channel(dns, fds->control, fds->control, R_SPAWN, &uv);
 		chan_handlers(dns->control, control_handlers);
@@ -157,6 +188,7 @@ dns_run(struct dns *dns)
 	if (dns->control != NULL)
 		chan_hello(dns->control, MSG_CAP_FD);
 	uv_run(&dns->loop, UV_RUN_DEFAULT);
+	event_flush();
 	denial_end();
 	return dns->status;
 }

@@ -173,6 +173,7 @@ struct dns {
 	struct chan	*stack, *dial;	/* dial: NULL where there is */
 	struct chan	*far;		/* another cf-dns, or NULL */
 	struct chan_uv	*source_uv;	/* far's or dial's */
+	uv_prepare_t	 sleep;
 	uint64_t	 last_far;
 	struct chan	*names;		/* to cf-proxy's policy stage, or NULL */
 	struct chan	*control;	/* to cf-spawn, or NULL */

@@ -27,6 +27,7 @@
 #include <sys/random.h>
 
 #include "dns.h"
+#include "event.h"
 #include "inside.h"
 #include "log.h"
 
@@ -268,6 +269,7 @@ wait_in_line(struct query *q)
 {
 	struct dns *dns = q->dns;
 
+	event_flush();			/* that it was asked, before it is asked */
 	dns->held += q->len;
 	q->deadline = uv_now(&dns->loop) + BUDGET_MS;
 	TAILQ_INSERT_TAIL(&q->via->waiting, q, link);
