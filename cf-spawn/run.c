@@ -311,7 +311,8 @@ await_start(struct run *r)
 static void
 lead(struct run *r)
 {
-	while (!r->command_ended || (r->conf->wait_tree && !r->hurry && tree_lives(r)))
+	while (!r->command_ended || (r->conf->wait_tree && !r->hurry && !r->alone &&
+	    tree_lives(r)))
 		watch_turn(r, -1);
 	run_step(r, "the command has ended");
 	joins_end(r);

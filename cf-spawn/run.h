@@ -44,6 +44,7 @@ struct run {
 	enum state		 state;
 	bool			 have_tun, ready;	/* both: the command may start */
 	bool			 command_ended, hurry;
+	bool			 alone;			/* --wait waits for nobody: --exit-fd has ended */
 	int			 code;			/* our status so far */
 	const char		*reason;		/* and why, for --status-fd */
 	char			 detail[256];

@@ -182,6 +182,7 @@ exit_read(struct run *r)
 		return;
 	}
 	log_info("--exit-fd has come to its end: so does the run");
+	r->alone = true;
 	r->kill_at = run_ms_since(&r->began) + KILL_AFTER_MS;
 	kill(r->child.pid, SIGTERM);
 	kill(r->child.pid, SIGCONT);

@@ -52,7 +52,8 @@ with_exit() {
 	only_cf
 	rm -f stop
 	mkfifo stop
-	cf --exit-fd 6 --status-fd 8 -- "$@" 6<stop 8>status &
+	[ "$1" = --wait ] || set -- -- "$@"
+	cf --exit-fd 6 --status-fd 8 "$@" 6<stop 8>status &
 	RUN=$!
 	exec 9>stop
 }
@@ -91,12 +92,19 @@ it_also_ends_the_wait_for_the_tree() {
 	only_cf
 	rm -f stop
 	mkfifo stop
-	cf --wait --exit-fd 6 -- sh -c 'sleep 90 & echo up >up' 6<stop >out 2>err &
+	# shellcheck disable=SC2016
+	cf --wait --exit-fd 6 -- sh -c 'sleep 90 & echo $$ >up' 6<stop >out 2>err &
 	RUN=$!
 	exec 9>stop
 	until_true 20 test -s up
+	until_true 20 gone "$(cat up)"
 	exec 9>&-
 	status 0 wait "$RUN"
+	rm up				# and where the command is still there
+	with_exit --wait -- sh -c 'sleep 90 & echo up >up; exec sleep 91'
+	until_true 20 test -s up
+	exec 9>&-
+	status 143 wait "$RUN"
 }
 it it_also_ends_the_wait_for_the_tree
 

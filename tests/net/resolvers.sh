@@ -267,7 +267,8 @@ it added_hosts_are_pinned
 # A service that would answer whoever can connect.
 name_service() {	# SOCKET
 	mkdir -p "$(dirname "$1")"
-	socat "UNIX-LISTEN:$1,fork,mode=666" EXEC:'echo secret' >/dev/null 2>&1 &
+	echo secret >secret
+	socat -U "UNIX-LISTEN:$1,fork,mode=666" "OPEN:$PWD/secret,rdonly" >/dev/null 2>&1 &
 	until_true 10 grep -q "00010000 .* $1\$" /proc/net/unix	# it listens
 }
 
