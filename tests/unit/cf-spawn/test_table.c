@@ -97,12 +97,13 @@ index_read(void)
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (strcmp(line, ".Ss All long options\n") == 0)
 			inside = true;
-		else if (inside && strcmp(line, ".Ed\n") == 0)
+		else if (inside && strcmp(line, ".El\n") == 0)
 			break;
-		else if (inside && line[0] == '-')
+		else if (inside && strncmp(line, ".It ", 4) == 0)
 			for (char *rest = line, *word; on_page < COUNT(page) &&
 			    (word = strtok_r(rest, " \n", &rest)) != NULL;)
-				snprintf(page[on_page++], CLI_NAME_LEN, "%s", word);
+				if (strncmp(word, "--", 2) == 0)
+					snprintf(page[on_page++], CLI_NAME_LEN, "%s", word);
 	fclose(f);
 }
 
