@@ -147,7 +147,7 @@ flowlog_open(const char *path)
 	if (strcmp(path, "-") == 0)
 		return;
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) == -1)
-		fatal("cannot read the flow log %s", log_escape(shown, sizeof(shown), path));
+		fatal("cannot read %s", log_escape(shown, sizeof(shown), path));
 	dup2(fd, STDIN_FILENO);
 }
 

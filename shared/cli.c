@@ -85,28 +85,6 @@ row_of(const struct cli_option *o, int n, int code)
 	return -1;
 }
 
-/* Names of options that begin as `word` does, for the message about a typing error. */
-static const char *
-nearest(const struct cli_option *o, const char *word)
-{
-	size_t best_len = 2;
-	const char *best = NULL;
-
-	for (; o->name != NULL; o++) {
-		size_t len = 0;
-
-		if (o->help == NULL)
-			continue;
-		while (word[len] != '\0' && word[len] == o->name[len])
-			len++;
-		if (len > best_len) {
-			best_len = len;
-			best = o->name;
-		}
-	}
-	return best;
-}
-
 static _Noreturn void
 bad_option(const struct cli *cli, const char *word, int code, int status)
 {
@@ -116,7 +94,7 @@ bad_option(const struct cli *cli, const char *word, int code, int status)
 	if (code == ':')
 		fatalx("option %s needs a value (try: %s --help)", word, cli->name);
 	if (strncmp(word, "--", 2) == 0 && strchr(word, '=') == NULL &&
-	    (near = nearest(cli->options, word + 2)) != NULL && strcmp(near, word + 2) != 0)
+	    (near = cli_name_meant(cli->options, word + 2)) != NULL && strcmp(near, word + 2) != 0)
 		fatalx("unknown option %s (did you mean --%s? try: %s --help)", word, near,
 		    cli->name);
 	fatalx("unknown or unfitting option %s (try: %s --help)", word, cli->name);

@@ -106,6 +106,8 @@ const char	*cli_variable(const struct cli_option *, char buf[CLI_NAME_LEN]);	/* 
 const struct cli_option	*cli_by_key(const struct cli_option *, const char *key);
 /* The key that was probably meant (in buf), or NULL. */
 const char	*cli_key_meant(const struct cli_option *, const char *word, char buf[CLI_NAME_LEN]);
+/* The long option that was perhaps meant by this word; NULL: none is like it. */
+const char	*cli_name_meant(const struct cli_option *, const char *word);
 /* "true", "yes", "on", "1" and their opposites. */
 bool		 cli_boolean(const char *text, bool *out, char *why);
 

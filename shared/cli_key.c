@@ -107,6 +107,22 @@ distance(const char *a, const char *b)
 }
 
 const char *
+cli_name_meant(const struct cli_option *o, const char *word)
+{
+	size_t len = strlen(word), best = len / 3 + 2, d;
+	const char *name = NULL;
+
+	if (len >= CLI_NAME_LEN)
+		return NULL;
+	for (; o->name != NULL; o++)
+		if (o->help != NULL && (d = distance(word, o->name)) < best) {
+			best = d;
+			name = o->name;
+		}
+	return name;
+}
+
+const char *
 cli_key_meant(const struct cli_option *o, const char *word, char buf[CLI_NAME_LEN])
 {
 	char key[CLI_NAME_LEN], lower[CLI_NAME_LEN];

@@ -42,7 +42,7 @@ spawn_tells_it_too() {
 	like message "$(cat err)" 'leave the command out'
 	status 125 as_caller "$CF" --report x --report-format pdf 2>err
 	status 1 as_caller "$CF" --report /nonexistent 2>err
-	like message "$(cat err)" 'cannot read the flow log /nonexistent: No such file'
+	like message "$(cat err)" 'cannot read /nonexistent: No such file'
 }
 it spawn_tells_it_too
 

@@ -123,6 +123,18 @@ START_TEST(the_index_has_every_option_and_no_other)
 }
 END_TEST
 
+START_TEST(a_typing_error_is_answered_by_the_option_that_was_meant)
+{
+	static const struct { const char *word, *meant; } typed[] = {
+		{ "nmae", "name" }, { "atach", "attach" }, { "prnt-plan", "print-plan" },
+		{ "allow-domian", "allow-domain" }, { "flowlog", "flow-log" }, { "zzzzzz", NULL },
+		{ "", NULL }, { "a-word-that-is-much-longer-than-any-name-of-an-option-can-be", NULL },
+	};
+
+	ck_assert_pstr_eq(cli_name_meant(options_table, typed[_i].word), typed[_i].meant);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -132,5 +144,6 @@ main(void)
 	tcase_add_test(tc, repeatable_options_are_lists);
 	tcase_add_test(tc, the_page_has_every_key_and_no_other);
 	tcase_add_test(tc, the_index_has_every_option_and_no_other);
+	tcase_add_loop_test(tc, a_typing_error_is_answered_by_the_option_that_was_meant, 0, 8);
 	return unit_run("table", tc);
 }
